@@ -1,0 +1,322 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+var constructors = []func() (Selector, error){
+	generic(NewEpollSelector), generic(NewPollSelector), generic(NewSelectSelector),
+}
+
+// An EpollSelector waits by epoll(7). It takes whatever can be polled; regular
+// files, directories, /dev/null and /dev/zero are refused with EPERM.
+//
+// The kernel knows a registration by descriptor and open file, and forgets it
+// when the last duplicate of the descriptor is closed. What is left of one
+// whose descriptor was closed while a duplicate lives on is met as an event
+// without a registration, which can't be taken out of the set any more: the
+// selector then makes a new set under the same Fd, at a cost that grows with the
+// registrations, and whatever the set was registered in has to register it again.
+// Unregister before closing, and it never happens.
+type EpollSelector struct {
+	core
+	waker
+	fd int // the epoll descriptor; constant while the selector is in use
+}
+
+// NewEpollSelector returns a selector that waits by epoll(7). It fails with an
+// *os.SyscallError where that is not permitted (EPERM and ENOSYS, from a
+// seccomp filter), or out of descriptors (EMFILE, ENFILE) or memory.
+func NewEpollSelector() (*EpollSelector, error) {
+	k, err := newWaker()
+	if err != nil {
+		return nil, err
+	}
+	s := &EpollSelector{waker: k, fd: -1}
+	s.fd, err = s.create()
+	if err == nil {
+		// A filter may let epoll_create1 pass and refuse the wait.
+		var w epollWaiter
+		w.init(s)
+		err = os.NewSyscallError("epoll_wait", w.receive(0))
+	}
+	if err != nil {
+		s.release()
+		return nil, err
+	}
+	s.init(s, false)
+	return s, nil
+}
+
+// Fd returns the epoll descriptor, which can be registered in another
+// selector, and ^uintptr(0) once the selector is closed. It is readable when
+// something is ready.
+func (s *EpollSelector) Fd() uintptr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return ^uintptr(0)
+	}
+	return uintptr(s.fd)
+}
+
+// wakeFd stands in the event data for the waker.
+const wakeFd = -1
+
+// create makes a set that has the waker alone.
+func (s *EpollSelector) create() (int, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("epoll_create1", err)
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}
+	if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, s.r, &event); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("epoll_ctl", err)
+	}
+	return fd, nil
+}
+
+// epollInterest has what to ask the kernel for, by mask.
+var epollInterest = [allEvents + 1]uint32{
+	EventRead:                              unix.EPOLLIN,
+	EventWrite:                             unix.EPOLLOUT,
+	EventRead | EventWrite:                 unix.EPOLLIN | unix.EPOLLOUT,
+	EventPriority:                          unix.EPOLLPRI,
+	EventRead | EventPriority:              unix.EPOLLIN | unix.EPOLLPRI,
+	EventWrite | EventPriority:             unix.EPOLLOUT | unix.EPOLLPRI,
+	EventRead | EventWrite | EventPriority: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLPRI,
+}
+
+// epollMask has the mask for what the kernel answers. Hang-up and error count
+// as whatever was asked for.
+var epollMask = func() (masks [32]EventMask) {
+	for events := range masks {
+		if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+			masks[events] = allEvents
+			continue
+		}
+		if events&unix.EPOLLIN != 0 {
+			masks[events] |= EventRead
+		}
+		if events&unix.EPOLLOUT != 0 {
+			masks[events] |= EventWrite
+		}
+		if events&unix.EPOLLPRI != 0 {
+			masks[events] |= EventPriority
+		}
+	}
+	return masks
+}()
+
+// event returns what the kernel gets: the event data are the descriptor and
+// the low half of the generation.
+func (e *entry) event(fd int) unix.EpollEvent {
+	return unix.EpollEvent{Events: epollInterest[e.events], Fd: int32(fd), Pad: int32(e.gen)}
+}
+
+func (s *EpollSelector) add(fd int, e *entry) error {
+	event := e.event(fd)
+	err := unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, fd, &event)
+	if err == unix.EEXIST && fd != s.r {
+		// The number was closed while registered, and names the same open
+		// file again by a duplicate.
+		err = unix.EpollCtl(s.fd, unix.EPOLL_CTL_MOD, fd, &event)
+	}
+	return os.NewSyscallError("epoll_ctl", err)
+}
+
+func (s *EpollSelector) modify(fd int, _ EventMask, e *entry) error {
+	event := e.event(fd)
+	err := unix.EpollCtl(s.fd, unix.EPOLL_CTL_MOD, fd, &event)
+	if err == unix.ENOENT {
+		// The number was closed and names another file by now.
+		err = unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, fd, &event)
+	}
+	if err != nil {
+		s.remove(fd, e)
+	}
+	return os.NewSyscallError("epoll_ctl", err)
+}
+
+// remove takes no error to heart: EBADF and ENOENT say that the descriptor was
+// closed, or closed and reused.
+func (s *EpollSelector) remove(fd int, _ *entry) {
+	var event unix.EpollEvent // before Linux 2.6.9 it may not be nil
+	unix.EpollCtl(s.fd, unix.EPOLL_CTL_DEL, fd, &event)
+}
+
+// An epollWaiter has the buffer for the events. If that is filled, the ready
+// set may be larger than it.
+type epollWaiter struct {
+	s      *EpollSelector
+	events []unix.EpollEvent
+	n      int    // how many events there are
+	twice  bool   // a descriptor may be in them more than once
+	since  uint64 // the core's changes when look was called
+}
+
+func (s *EpollSelector) newWaiter() waiter {
+	w := new(epollWaiter)
+	w.init(s)
+	return w
+}
+
+func (w *epollWaiter) init(s *EpollSelector) {
+	w.s = s
+	w.events = make([]unix.EpollEvent, 64)
+}
+
+func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
+	w.since = w.s.changes
+	if err := w.receive(0); err != nil {
+		return dst, os.NewSyscallError("epoll_wait", err)
+	}
+	return w.take(dst)
+}
+
+func (w *epollWaiter) wait(timeout time.Duration) error {
+	err := w.receive(timeout)
+	if err == unix.EINTR {
+		return nil
+	}
+	return os.NewSyscallError("epoll_wait", err)
+}
+
+// receive fills the buffer, and grows it until not all of it is needed. What is
+// ready comes by turns (ep_send_events puts it back at the tail), so the
+// calls after the first bring the rest before they repeat anything.
+func (w *epollWaiter) receive(timeout time.Duration) error {
+	w.twice = false
+	n, err := epollWait(w.s.fd, w.events, timeout)
+	w.n = n
+	for err == nil && w.n == len(w.events) {
+		w.events = slices.Grow(w.events, len(w.events))
+		w.events = w.events[:cap(w.events)]
+		w.twice = true
+		// An error here must not lose what there is already.
+		n, _ := epollWait(w.s.fd, w.events[w.n:], 0)
+		w.n += n
+	}
+	return err
+}
+
+// take matches the events with their registrations. An event that has none is
+// either older than a change which was made while the wait was on its way, and
+// doesn't come again, or of a descriptor that was closed while a duplicate
+// lives on, and comes again for ever. If nothing was changed it is the latter.
+func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
+	start := len(dst)
+	dst = slices.Grow(dst, w.n)
+	poisoned := false
+	for i := range w.events[:w.n] {
+		event := &w.events[i]
+		if event.Fd == wakeFd {
+			continue
+		}
+		e := w.s.table.find(int(event.Fd))
+		if e == nil || int32(e.gen) != event.Pad {
+			poisoned = true
+			continue
+		}
+		mask := epollMask[event.Events%uint32(len(epollMask))] & e.events
+		if mask == 0 {
+			continue
+		}
+		if w.twice {
+			if i := int(e.pos); start <= i && i < len(dst) && dst[i].Key == e.key {
+				dst[i].Events |= mask
+				continue
+			}
+			e.pos = uint32(len(dst))
+		}
+		dst = append(dst, Ready{e.key, mask})
+	}
+	w.n = 0
+	if poisoned && w.since == w.s.changes {
+		return dst, w.s.rebuild()
+	}
+	return dst, nil
+}
+
+// rebuild puts a new set in the place of one that has events which nobody can
+// take out.
+func (s *EpollSelector) rebuild() error {
+	fd, err := s.create()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
+		event := e.event(e.key.FD)
+		err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.key.FD, &event)
+		if err == unix.ENOMEM || err == unix.ENOSPC {
+			return os.NewSyscallError("epoll_ctl", err)
+		}
+		// All other errors are of descriptors that were closed, or closed and
+		// reused, while registered: as long as that lasts they have no events.
+	}
+	// Who sleeps does so on the old set, and would go on doing so.
+	s.signal()
+	return os.NewSyscallError("dup3", unix.Dup3(fd, s.fd, unix.O_CLOEXEC))
+}
+
+func (s *EpollSelector) release() {
+	if s.fd >= 0 {
+		unix.Close(s.fd)
+	}
+	s.waker.close()
+}
+
+// noPwait2 remembers that the system has no epoll_pwait2: Linux has it since
+// 5.11, qemu-user hasn't, and some seccomp profiles don't know it.
+var noPwait2 atomic.Bool
+
+// epollWait is epoll_wait to the nanosecond. A negative timeout never ends.
+func epollWait(fd int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
+	// epoll_wait itself is not there on every CPU, epoll_pwait is.
+	if timeout == 0 {
+		// This one can't block, so the runtime need not be told.
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		return waitResult(n, errno)
+	}
+	if !noPwait2.Load() {
+		// The kernel's struct __kernel_timespec is 64 bit on every CPU.
+		var limit *[2]int64
+		if timeout > 0 {
+			limit = &[2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
+		}
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd),
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
+			uintptr(unsafe.Pointer(limit)), 0, 0)
+		if errno != unix.ENOSYS && errno != unix.EPERM {
+			return waitResult(n, errno)
+		}
+		noPwait2.Store(true)
+	}
+	ms := int64(-1)
+	if timeout > 0 {
+		ms = ceil(timeout, time.Millisecond)
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
+	return waitResult(n, errno)
+}
+
+func waitResult(n uintptr, errno unix.Errno) (int, error) {
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}

@@ -1,0 +1,147 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "iter"
+
+// An entry is one registration.
+type entry struct {
+	key    *SelectorKey // nil if the entry is free
+	gen    uint64       // tells this registration from others of the same number
+	events EventMask    // those of key, without a detour through its memory
+	pos    uint32       // the backend's
+}
+
+// A table finds registrations by descriptor. Descriptors are small numbers,
+// given out from the lowest free one up, so the descriptor is the index, and
+// the entries lie in pages: the table grows without moving anything, an entry
+// stays where it is as long as it is registered, and a high descriptor alone
+// costs one page.
+type table struct {
+	pages []*page
+	n     int
+}
+
+const pageSize = 64
+
+type page [pageSize]entry
+
+// find returns the entry of a descriptor, nil if it has none.
+func (t *table) find(fd int) *entry {
+	slot := uint(fd) >> slotShift
+	if slot/pageSize >= uint(len(t.pages)) {
+		return nil
+	}
+	p := t.pages[slot/pageSize]
+	if p == nil {
+		return nil
+	}
+	if e := &p[slot%pageSize]; e.key != nil {
+		return e
+	}
+	return nil
+}
+
+// insert copies e into the table. The descriptor exists, since the backend
+// has taken it: a number out of the blue could ask for any amount of memory.
+func (t *table) insert(fd int, e *entry) {
+	slot := uint(fd) >> slotShift
+	for uint(len(t.pages)) <= slot/pageSize {
+		t.pages = append(t.pages, nil)
+	}
+	p := &t.pages[slot/pageSize]
+	if *p == nil {
+		*p = new(page)
+	}
+	(*p)[slot%pageSize] = *e
+	t.n++
+}
+
+func (t *table) remove(e *entry) {
+	*e = entry{}
+	t.n--
+}
+
+// next returns the first entry at or after a slot, and its slot.
+func (t *table) next(slot int) (int, *entry) {
+	for ; slot < len(t.pages)*pageSize; slot++ {
+		p := t.pages[slot/pageSize]
+		if p == nil {
+			slot |= pageSize - 1
+		} else if e := &p[slot%pageSize]; e.key != nil {
+			return slot, e
+		}
+	}
+	return slot, nil
+}
+
+// A Map is a live read-only view of a selector's registrations, in no promised
+// order. It is empty once the selector is closed. Every method works on a nil
+// *Map, and may be called from any goroutine.
+type Map struct{ s *core }
+
+// Len returns the number of registrations.
+func (m *Map) Len() int {
+	if m == nil {
+		return 0
+	}
+	m.s.mu.Lock()
+	defer m.s.mu.Unlock()
+	return m.s.table.n
+}
+
+// Get returns the key of a file object, as [Selector.GetKey] does.
+func (m *Map) Get(fileobj any) (*SelectorKey, bool) {
+	if m == nil {
+		return nil, false
+	}
+	key, err := m.s.GetKey(fileobj)
+	return key, err == nil
+}
+
+// All yields every registration's descriptor and key. The body of the loop may
+// call any method of the selector: a key that is there throughout is yielded
+// once, one that is added or removed meanwhile once or not at all.
+func (m *Map) All() iter.Seq2[int, *SelectorKey] {
+	return func(yield func(int, *SelectorKey) bool) {
+		for key := range m.Values() {
+			if !yield(key.FD, key) {
+				return
+			}
+		}
+	}
+}
+
+// Keys yields the descriptors, as [Map.All] does.
+func (m *Map) Keys() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for key := range m.Values() {
+			if !yield(key.FD) {
+				return
+			}
+		}
+	}
+}
+
+// Values yields the keys, as [Map.All] does.
+func (m *Map) Values() iter.Seq[*SelectorKey] {
+	return func(yield func(*SelectorKey) bool) {
+		if m == nil {
+			return
+		}
+		for slot := 0; ; slot++ {
+			var key *SelectorKey
+			m.s.mu.Lock()
+			found, e := m.s.table.next(slot)
+			if e != nil {
+				slot, key = found, e.key
+			}
+			m.s.mu.Unlock()
+			if key == nil || !yield(key) {
+				return
+			}
+		}
+	}
+}

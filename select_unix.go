@@ -1,0 +1,221 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package selectors
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A SelectSelector waits by select(2). It takes descriptors below FD_SETSIZE
+// alone (1024 on most systems, 256 on NetBSD, 65536 on Solaris, 65534 on AIX);
+// Register of others fails with EINVAL. Each wait costs time in proportion to
+// the highest descriptor, and counts its timeout in microseconds.
+//
+// select has no word for a hang-up, which shows in the lists that the kernel
+// keeps: as readable, as writable where the kernel says so, and not at all where
+// only EventPriority, or, for the read end of a pipe, only EventWrite was
+// asked for.
+type SelectSelector struct {
+	core
+	waker
+	interest fdSets // what is watched, without the waker
+	high     int    // no descriptor above it is in the sets
+}
+
+// fdSets are select's lists.
+type fdSets struct{ read, write, except unix.FdSet }
+
+// fdSetSize is the number of descriptors that fit into an FdSet.
+const fdSetSize = len(unix.FdSet{}.Bits) * unix.NFDBITS
+
+// NewSelectSelector returns a selector that waits by select(2). It fails with
+// an *os.SyscallError where the system is out of descriptors, or has only such
+// as don't fit into select's sets (EINVAL).
+func NewSelectSelector() (*SelectSelector, error) {
+	k, err := newWaker()
+	if err != nil {
+		return nil, err
+	}
+	if k.r >= fdSetSize {
+		k.close()
+		return nil, os.NewSyscallError("select", unix.EINVAL)
+	}
+	s := &SelectSelector{waker: k, high: k.r}
+	s.init(s, true)
+	return s, nil
+}
+
+func (s *SelectSelector) add(fd int, e *entry) error {
+	// FdSet.Set doesn't check the index, and select would notice a closed
+	// descriptor only when it waits.
+	if fd >= fdSetSize {
+		return os.NewSyscallError("select", unix.EINVAL)
+	}
+	if err := checkOpen(fd); err != nil {
+		return err
+	}
+	s.interest.set(fd, e.events)
+	s.high = max(s.high, fd)
+	return nil
+}
+
+func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
+	s.remove(fd, e)
+	return s.add(fd, e)
+}
+
+func (s *SelectSelector) remove(fd int, _ *entry) {
+	s.interest.clear(fd)
+	for s.high > s.r && s.interest.mask(s.high) == 0 {
+		if word := s.high / unix.NFDBITS; s.interest.empty(word) {
+			s.high = word * unix.NFDBITS
+		}
+		s.high--
+	}
+	s.high = max(s.high, s.r)
+}
+
+// set puts a descriptor into the lists of the events.
+func (f *fdSets) set(fd int, events EventMask) {
+	if events&EventRead != 0 {
+		f.read.Set(fd)
+	}
+	if events&EventWrite != 0 {
+		f.write.Set(fd)
+	}
+	if events&EventPriority != 0 {
+		f.except.Set(fd)
+	}
+}
+
+func (f *fdSets) clear(fd int) {
+	f.read.Clear(fd)
+	f.write.Clear(fd)
+	f.except.Clear(fd)
+}
+
+// mask returns the events of the lists that a descriptor is in.
+func (f *fdSets) mask(fd int) (events EventMask) {
+	if f.read.IsSet(fd) {
+		events |= EventRead
+	}
+	if f.write.IsSet(fd) {
+		events |= EventWrite
+	}
+	if f.except.IsSet(fd) {
+		events |= EventPriority
+	}
+	return events
+}
+
+// empty reports whether no descriptor of a word is in any list.
+func (f *fdSets) empty(word int) bool {
+	return f.read.Bits[word]|f.write.Bits[word]|f.except.Bits[word] == 0
+}
+
+type selectWaiter struct {
+	s      *SelectSelector
+	sets   fdSets // overwritten by each call
+	nfd    int
+	n      int    // how many bits of the answer are set
+	since  uint64 // the core's changes when look was called
+	waited bool   // the answer is wait's
+}
+
+func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
+
+// prepare copies the words that are in use.
+func (w *selectWaiter) prepare() {
+	s := w.s
+	w.since = s.changes
+	w.nfd = s.high + 1
+	words := s.high/unix.NFDBITS + 1
+	copy(w.sets.read.Bits[:words], s.interest.read.Bits[:words])
+	copy(w.sets.write.Bits[:words], s.interest.write.Bits[:words])
+	copy(w.sets.except.Bits[:words], s.interest.except.Bits[:words])
+	w.sets.read.Set(s.r)
+}
+
+func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
+	for {
+		w.prepare()
+		n, err := unix.Select(w.nfd, &w.sets.read, &w.sets.write, &w.sets.except, new(unix.Timeval))
+		switch {
+		case err == nil:
+			w.n, w.waited = n, false
+			ready, err := w.take(dst)
+			if len(ready) == len(dst) {
+				w.prepare() // for wait
+			}
+			return ready, err
+		case err == unix.EINTR, err == unix.EBADF && w.s.dropClosed():
+		default:
+			return dst, os.NewSyscallError("select", err)
+		}
+	}
+}
+
+// dropClosed takes the descriptors that were closed while registered out of
+// the sets, since select fails for all if one is closed, and reports whether
+// there were any.
+func (s *SelectSelector) dropClosed() (found bool) {
+	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
+		if fd := e.key.FD; s.interest.mask(fd) != 0 && checkOpen(fd) != nil {
+			s.remove(fd, e)
+			found = true
+		}
+	}
+	return found
+}
+
+func (w *selectWaiter) wait(timeout time.Duration) (err error) {
+	var limit *unix.Timeval // rewritten by Linux
+	if timeout >= 0 {
+		tv := unix.NsecToTimeval(ceil(timeout, time.Microsecond) * 1000)
+		limit = &tv
+	}
+	w.n, err = unix.Select(w.nfd, &w.sets.read, &w.sets.write, &w.sets.except, limit)
+	w.waited = true
+	if err == unix.EINTR || err == unix.EBADF {
+		// A closed descriptor is look's to find.
+		w.n, err = 0, nil
+	}
+	return os.NewSyscallError("select", err)
+}
+
+func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
+	if w.n <= 0 {
+		return dst, nil
+	}
+	for fd := 0; fd < w.nfd; fd++ {
+		if fd%unix.NFDBITS == 0 && w.sets.empty(fd/unix.NFDBITS) {
+			fd += unix.NFDBITS - 1
+			continue
+		}
+		mask := w.sets.mask(fd)
+		if mask == 0 {
+			continue
+		}
+		e := w.s.table.find(fd)
+		if e == nil || e.gen > w.since || mask&e.events == 0 {
+			continue
+		}
+		// Linux reports what was closed during the wait in every list
+		// (select_poll_one in fs/select.c).
+		if w.waited && checkOpen(fd) != nil {
+			w.s.remove(fd, e)
+			continue
+		}
+		dst = append(dst, Ready{e.key, mask & e.events})
+	}
+	return dst, nil
+}
+
+func (s *SelectSelector) release() { s.waker.close() }
