@@ -329,30 +329,17 @@ func (c *cancellation) start(s *core) {
 
 func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	s.mu.Lock()
-	ready, err := s.selectReady(dst, timeout, c)
-	s.mu.Unlock()
-	if c != nil && c.stop != nil {
-		c.stop()
-	}
-	if err == nil {
-		return ready, nil
-	}
-	if err == errCancelled {
-		return dst, c.ctx.Err()
-	}
-	return dst, fmt.Errorf("selectors: Select: %w", err)
-}
-
-func (s *core) selectReady(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	if !s.open {
-		return nil, ErrClosed
+		s.mu.Unlock()
+		return dst, selectError(ErrClosed)
 	}
 	if c != nil && c.done {
-		return nil, errCancelled
+		s.mu.Unlock()
+		return dst, c.ctx.Err()
 	}
 	var w waiter
-	if n := len(s.idle); n > 0 {
-		w, s.idle = s.idle[n-1], s.idle[:n-1]
+	if last := len(s.idle) - 1; last >= 0 {
+		w, s.idle = s.idle[last], s.idle[:last]
 	} else {
 		w = s.backend.newWaiter()
 	}
@@ -368,7 +355,17 @@ func (s *core) selectReady(dst []Ready, timeout time.Duration, c *cancellation) 
 		}
 	}
 	s.idle = append(s.idle, w)
-	return ready, err
+	s.mu.Unlock()
+	if c != nil && c.stop != nil {
+		c.stop()
+	}
+	switch err {
+	case nil:
+		return ready, nil
+	case errCancelled:
+		return dst, c.ctx.Err()
+	}
+	return dst, selectError(err)
 }
 
 // block waits in the kernel, after a look that found nothing. It is called and
@@ -508,6 +505,8 @@ func opError(call string, fileobj any, fd int, ferr, err error) error {
 	}
 	return fmt.Errorf("selectors: %s of %T (descriptor %d): %w", call, fileobj, fd, err)
 }
+
+func selectError(err error) error { return fmt.Errorf("selectors: Select: %w", err) }
 
 func eventsError(events EventMask) error {
 	return fmt.Errorf("%w: %v", ErrInvalidEvents, events)
