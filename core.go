@@ -361,6 +361,9 @@ func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Read
 	}
 	switch err {
 	case nil:
+		if len(ready) == len(dst) {
+			return dst, nil // the backend may have grown it for nothing
+		}
 		return ready, nil
 	case errCancelled:
 		return dst, c.ctx.Err()

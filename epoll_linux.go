@@ -278,12 +278,17 @@ var noPwait2 atomic.Bool
 // epollTry is epoll_wait without waiting. It can't block, so the runtime need
 // not be told. (epoll_wait itself is not there on every CPU, epoll_pwait is.)
 func epollTry(fd int, events []unix.EpollEvent) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	if errno != 0 {
-		return 0, os.NewSyscallError("epoll_wait", errno)
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, os.NewSyscallError("epoll_wait", errno)
+		}
 	}
-	return int(n), nil
 }
 
 // epollWait is epoll_wait to the nanosecond, where the system can, and without
