@@ -1545,6 +1545,13 @@ func TestAppendReadyGivesBackDstItself(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		wakeSeveral := func() {
+			// Those who come out first find what wakes the others.
+			for range 8 {
+				go s.Select(settle / 2)
+			}
+			time.AfterFunc(settle/4, wake)
+		}
 		change := func() {
 			time.AfterFunc(settle/2, func() {
 				s.Register(other, EventRead, nil)
@@ -1562,6 +1569,7 @@ func TestAppendReadyGivesBackDstItself(t *testing.T) {
 			{"changes during the wait", change, settle, nil},
 			{"a Wakeup before", wake, Forever, nil},
 			{"a Wakeup during the wait", func() { time.AfterFunc(settle, wake) }, Forever, nil},
+			{"a Wakeup during several waits", wakeSeveral, Forever, nil},
 			{"closed during the wait", func() { time.AfterFunc(settle, func() { s.Close() }) }, Forever, ErrClosed},
 			{"closed", func() {}, Forever, ErrClosed},
 		} {
