@@ -268,11 +268,12 @@ func (s *core) lookup(fd int, ferr error) (*entry, error) {
 	case ferr != nil:
 		return nil, ferr
 	}
-	e := s.table.find(fd)
-	if e == nil {
-		return nil, ErrNotRegistered
+	// Numbers that are no multiples of slotShift's power share an entry with one
+	// that is.
+	if e := s.table.find(fd); e != nil && e.key.FD == fd {
+		return e, nil
 	}
-	return e, nil
+	return nil, ErrNotRegistered
 }
 
 // forget takes an entry out of the table.
