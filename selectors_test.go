@@ -568,7 +568,7 @@ type (
 // numbers returns a descriptor in every integer type that has room for it.
 func numbers(fd int) (values []any) {
 	for _, v := range []any{int(0), int8(0), int16(0), int32(0), int64(0), uint(0), uint8(0),
-		uint16(0), uint32(0), uint64(0), uintptr(0), namedInt(0), namedUintptr(0), syscall.Signal(0)} {
+		uint16(0), uint32(0), uint64(0), uintptr(0), namedInt(0), namedUintptr(0), time.Duration(0), EventMask(0)} {
 		n := reflect.ValueOf(fd).Convert(reflect.TypeOf(v))
 		if n.CanInt() && n.Int() == int64(fd) || n.CanUint() && n.Uint() == uint64(fd) {
 			values = append(values, n.Interface())
