@@ -156,6 +156,8 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 			}
 			return ready, err
 		case err == unix.EINTR, err == unix.EBADF && w.s.dropClosed():
+		case err == unix.EBADF && checkOpen(w.s.r) == nil:
+			// None is closed any more: another file has got the number.
 		default:
 			return dst, os.NewSyscallError("select", err)
 		}
