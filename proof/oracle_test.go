@@ -87,11 +87,21 @@ func blind(asked selectors.EventMask, revents int16) (mask selectors.EventMask) 
 	return mask & asked
 }
 
+// unwoken says what epoll may leave out: room in a pty comes back when a work
+// queue has carried data on, and the kernel then wakes nobody up who was
+// told that there is none (pty_write_room, flush_to_ldisc). poll and select look
+// for themselves.
+func unwoken(s *subject, file string) selectors.EventMask {
+	if s.name == "epoll" && file == "pty" {
+		return W
+	}
+	return 0
+}
+
 type world struct {
 	t        testing.TB
 	subjects []*subject
-	open     [slots]bool
-	plain    [slots]bool // a file that epoll refuses
+	files    [slots]string // the kind of each slot's file, empty where none is open
 	listener int
 	connect  unix.Sockaddr // where the listener is
 	refuse   unix.Sockaddr // where nobody listens
@@ -145,7 +155,7 @@ func (w *world) socket() int {
 
 func (w *world) end() {
 	for slot := range slots {
-		if w.open[slot] {
+		if w.files[slot] != "" {
 			unix.Close(firstFD + slot)
 		}
 	}
@@ -157,10 +167,10 @@ func (w *world) end() {
 }
 
 // place gives a descriptor a slot's number.
-func (w *world) place(slot, fd int) {
+func (w *world) place(slot, fd int, file string) {
 	w.must(unix.Dup3(fd, firstFD+slot, unix.O_CLOEXEC))
 	unix.Close(fd)
-	w.open[slot], w.plain[slot] = true, false
+	w.files[slot] = file
 	w.doubt(slot)
 }
 
@@ -287,20 +297,17 @@ func (w *world) do(op, a, b byte) {
 		kind := kinds[int(b)%len(kinds)]
 		w.trace[len(w.trace)-1] += " " + kind.name
 		fds := kind.open(w)
-		w.place(slot, fds[0])
-		w.plain[slot] = kind.name == "null"
-		if len(fds) > 1 {
-			w.place((slot+1)%slots, fds[1])
+		for i, fd := range fds {
+			w.place((slot+i)%slots, fd, kind.name)
 		}
 	case opClose:
 		w.close(slot)
 	case opDup:
 		to := int(b) % slots
-		if w.open[slot] && to != slot {
+		if w.files[slot] != "" && to != slot {
 			copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 			w.must(err)
-			w.place(to, copied)
-			w.plain[to] = w.plain[slot]
+			w.place(to, copied, w.files[slot])
 		}
 	case opRegister:
 		w.register(slot, mask)
@@ -340,7 +347,7 @@ func (w *world) do(op, a, b byte) {
 		unix.Connect(fd, to)
 	case opAccept:
 		if got, _, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC); err == nil {
-			w.place(int(b)%slots, got)
+			w.place(int(b)%slots, got, "tcp")
 		}
 	case opReset:
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
@@ -351,9 +358,9 @@ func (w *world) do(op, a, b byte) {
 }
 
 func (w *world) close(slot int) {
-	if w.open[slot] {
+	if w.files[slot] != "" {
 		w.must(unix.Close(firstFD + slot))
-		w.open[slot], w.plain[slot] = false, false
+		w.files[slot] = ""
 		w.doubt(slot)
 	}
 }
@@ -361,9 +368,9 @@ func (w *world) close(slot int) {
 // refusal is the error that the system has for a number.
 func (w *world) refusal(s *subject, slot int) error {
 	switch {
-	case !w.open[slot]:
+	case w.files[slot] == "":
 		return unix.EBADF
-	case w.plain[slot] && s.name == "epoll":
+	case w.files[slot] == "null" && s.name == "epoll":
 		return unix.EPERM
 	}
 	return nil
@@ -520,7 +527,8 @@ func (w *world) check(s *subject, ready []selectors.Ready, revents [slots]int16)
 		if s.doubt[slot] {
 			continue
 		}
-		if want := s.answer(key.Events, revents[slot]); got[slot] != want {
+		want := s.answer(key.Events, revents[slot])
+		if (got[slot]^want)&^unwoken(s, w.files[slot]) != 0 {
 			w.fail("%s: Select reports %v of %d, asked was %v, poll says %#x, so it should be %v",
 				s.name, got[slot], slot, key.Events, revents[slot], want)
 		}
@@ -546,7 +554,7 @@ func (w *world) run(program []byte) {
 func (w *world) spin() {
 	for slot := range slots { // what is ready, or may be, would end it
 		for _, s := range w.subjects {
-			if key := s.keys[slot]; key != nil && w.open[slot] {
+			if key := s.keys[slot]; key != nil && w.files[slot] != "" {
 				s.Unregister(key.FD)
 				s.keys[slot], s.doubt[slot] = nil, false
 			}
