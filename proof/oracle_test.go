@@ -555,14 +555,14 @@ func (w *world) run(program []byte) {
 func (w *world) spin() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const timeout = 100 * time.Millisecond
+	const timeout = 200 * time.Millisecond
 	for _, s := range w.subjects {
 		before := threadTime()
 		ready, err := s.Select(timeout)
 		if err != nil || len(ready) != 0 {
 			w.fail("%s: Select: %v, %v", s.name, ready, err)
 		}
-		if used := threadTime() - before; used > timeout/2 {
+		if used := threadTime() - before; used > timeout/10 {
 			w.fail("%s: Select(%v) with nothing ready computes for %v", s.name, timeout, used)
 		}
 	}
