@@ -129,6 +129,7 @@ func (s *core) init(b backend, copies bool) {
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	key, err := s.register(fileobj, fd, isNumber, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -170,7 +171,8 @@ func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events E
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	e, err := s.lookup(fileobj, fd, isNumber, ferr)
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
+	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, opError("Unregister", fileobj, fd, ferr, err)
@@ -187,7 +189,8 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	key, err := s.modifyKey(fileobj, fd, isNumber, ferr, events, data)
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
+	key, err := s.modifyKey(fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, opError("Modify", fileobj, fd, ferr, err)
@@ -195,11 +198,11 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, er
 	return key, nil
 }
 
-func (s *core) modifyKey(fileobj any, fd int, isNumber bool, ferr error, events EventMask, data any) (*SelectorKey, error) {
+func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
 	if s.open && (events == 0 || events&^allEvents != 0) {
 		return nil, eventsError(events)
 	}
-	e, err := s.lookup(fileobj, fd, isNumber, ferr)
+	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +228,8 @@ func (s *core) modifyKey(fileobj any, fd int, isNumber bool, ferr error, events 
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	e, err := s.lookup(fileobj, fd, isNumber, ferr)
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
+	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, opError("GetKey", fileobj, fd, ferr, err)
@@ -245,27 +249,31 @@ func (s *core) GetMap() *Map {
 	return s.view
 }
 
-// lookup finds the entry of a file object by its descriptor, or, where that
-// could not be had, by its identity.
-func (s *core) lookup(fileobj any, fd int, isNumber bool, ferr error) (*entry, error) {
-	if !s.open {
+// known returns fd, or, where that could not be had, the descriptor by which
+// the object is registered.
+func (s *core) known(fileobj any, fd int, isNumber bool, ferr error) (int, error) {
+	if ferr != nil && !isNumber && isComparable(fileobj) {
+		if fd, ok := s.objects[fileobj]; ok {
+			return fd, nil
+		}
+	}
+	return fd, ferr
+}
+
+// lookup finds the entry of a descriptor.
+func (s *core) lookup(fd int, ferr error) (*entry, error) {
+	switch {
+	case !s.open:
 		return nil, ErrClosed
+	case ferr != nil:
+		return nil, ferr
 	}
-	if ferr != nil {
-		if isNumber || !isComparable(fileobj) {
-			return nil, ferr
-		}
-		known, ok := s.objects[fileobj]
-		if !ok {
-			return nil, ferr
-		}
-		fd = known
+	// Numbers that are no multiples of slotShift's power share an entry with one
+	// that is.
+	if e := s.table.find(fd); e != nil && e.key.FD == fd {
+		return e, nil
 	}
-	e := s.table.find(fd)
-	if e == nil {
-		return nil, ErrNotRegistered
-	}
-	return e, nil
+	return nil, ErrNotRegistered
 }
 
 // forget takes an entry out of the table.
@@ -290,12 +298,20 @@ func (s *core) change() uint64 {
 
 // Select implements [Selector].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
-	return s.wait(nil, timeout, nil)
+	ready, err := s.wait(nil, timeout, nil)
+	if err != nil {
+		err = fmt.Errorf("selectors: Select: %w", err)
+	}
+	return ready, err
 }
 
 // AppendReady implements [Selector].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	return s.wait(dst, timeout, nil)
+	ready, err := s.wait(dst, timeout, nil)
+	if err != nil {
+		err = fmt.Errorf("selectors: AppendReady: %w", err)
+	}
+	return ready, err
 }
 
 // SelectContext implements [Selector].
@@ -303,7 +319,18 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
 	}
-	return s.wait(nil, Forever, &cancellation{ctx: ctx, done: ctx.Err() != nil})
+	c := &cancellation{ctx: ctx, done: ctx.Err() != nil}
+	ready, err := s.wait(nil, Forever, c)
+	if c.stop != nil {
+		c.stop()
+	}
+	switch err {
+	case nil:
+		return ready, nil
+	case errCancelled:
+		return nil, ctx.Err()
+	}
+	return nil, fmt.Errorf("selectors: SelectContext: %w", err)
 }
 
 // A cancellation ends one wait when its context is done.
@@ -331,11 +358,11 @@ func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Read
 	s.mu.Lock()
 	if !s.open {
 		s.mu.Unlock()
-		return dst, selectError(ErrClosed)
+		return dst, ErrClosed
 	}
 	if c != nil && c.done {
 		s.mu.Unlock()
-		return dst, c.ctx.Err()
+		return dst, errCancelled
 	}
 	var w waiter
 	if last := len(s.idle) - 1; last >= 0 {
@@ -356,19 +383,10 @@ func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Read
 	}
 	s.idle = append(s.idle, w)
 	s.mu.Unlock()
-	if c != nil && c.stop != nil {
-		c.stop()
+	if err != nil || len(ready) == len(dst) {
+		return dst, err // ready may have got a new array in vain
 	}
-	switch err {
-	case nil:
-		if len(ready) == len(dst) {
-			return dst, nil // the backend may have grown it for nothing
-		}
-		return ready, nil
-	case errCancelled:
-		return dst, c.ctx.Err()
-	}
-	return dst, selectError(err)
+	return ready, nil
 }
 
 // block waits in the kernel, after a look that found nothing. It is called and
@@ -508,8 +526,6 @@ func opError(call string, fileobj any, fd int, ferr, err error) error {
 	}
 	return fmt.Errorf("selectors: %s of %T (descriptor %d): %w", call, fileobj, fd, err)
 }
-
-func selectError(err error) error { return fmt.Errorf("selectors: Select: %w", err) }
 
 func eventsError(events EventMask) error {
 	return fmt.Errorf("%w: %v", ErrInvalidEvents, events)
