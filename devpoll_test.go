@@ -30,6 +30,7 @@ type devpollModel struct {
 	polls   int
 	closes  int
 	early   bool // closed under a poll
+	spare   [][]unix.PollFd
 
 	// old is the model of a kernel before illumos 6291: a write waits for
 	// sleepers, and as many results as there may be descriptors are EINVAL.
@@ -144,8 +145,15 @@ func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
 		m.readers--
 		m.changed.Broadcast()
 	}()
+	// Buffers are kept, since some tests count allocations.
+	var all []unix.PollFd
+	if i := len(m.spare) - 1; i >= 0 {
+		all, m.spare = m.spare[i], m.spare[:i]
+	}
+	defer func() { m.spare = append(m.spare, all) }()
 	for {
-		n, err := m.scan(fds)
+		all = m.watched(all[:0])
+		n, err := m.scan(fds, all)
 		if f := m.onPoll; n > 0 && f != nil {
 			m.onPoll = nil
 			m.mu.Unlock()
@@ -159,16 +167,15 @@ func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
 		if n > 0 || err != nil || !wait {
 			return n, err
 		}
-		// A write has to be followed as well.
-		all := m.watched()
+		// Not for longer, since a write has to be followed as well.
 		m.mu.Unlock()
 		unix.Poll(all, 1)
 		m.mu.Lock()
 	}
 }
 
-// watched returns the set in the order of a scan.
-func (m *devpollModel) watched() (all []unix.PollFd) {
+// watched appends the set, in the order of a scan.
+func (m *devpollModel) watched(all []unix.PollFd) []unix.PollFd {
 	for fd, e := range m.set {
 		if e.watched {
 			all = append(all, unix.PollFd{Fd: int32(fd), Events: e.events})
@@ -189,8 +196,7 @@ func (m *devpollModel) turn(fd int32) int {
 }
 
 // scan is dp_pcache_poll.
-func (m *devpollModel) scan(fds []unix.PollFd) (n int, err error) {
-	all := m.watched()
+func (m *devpollModel) scan(fds, all []unix.PollFd) (n int, err error) {
 	for {
 		_, err := unix.Poll(all, 0)
 		if err == nil {
