@@ -15,6 +15,8 @@ var selectorsUnderTest = []selectorUnderTest{
 	{"EpollSelector", generic(NewEpollSelector)},
 	{"PollSelector", generic(NewPollSelector)},
 	{"SelectSelector", generic(NewSelectSelector)},
+	{"model of /dev/poll", openDevpollModel},
+	{"model of an old /dev/poll", openOldDevpollModel},
 }
 
 var (

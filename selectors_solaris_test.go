@@ -5,6 +5,7 @@
 package selectors
 
 var selectorsUnderTest = []selectorUnderTest{
+	{"DevpollSelector", generic(NewDevpollSelector)},
 	{"PollSelector", generic(NewPollSelector)},
 	{"SelectSelector", generic(NewSelectSelector)},
 }
