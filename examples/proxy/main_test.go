@@ -197,6 +197,7 @@ func TestASlowReaderSlowsDownItsWriterAlone(t *testing.T) {
 			echo(c)
 			return
 		}
+		c.SetReadBuffer(64 << 10)
 		<-read
 		n, _ := io.Copy(io.Discard, c)
 		received <- n + 1
