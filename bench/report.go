@@ -1,0 +1,240 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// results are what a run has found.
+type results struct {
+	Machine      string
+	Milliseconds int // of each sample
+	Rounds       int
+	LeftOut      []string
+	Series       []*series
+}
+
+// A series has the values of one metric of one peer in one cell, by round.
+type series struct {
+	Work, Title, Cell, Metric, Unit string
+	More                            bool // is better
+	Peer                            string
+	Values                          []float64
+}
+
+func (r *results) leaveOut(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	r.LeftOut = append(r.LeftOut, s)
+	fmt.Fprintf(os.Stderr, "left out: %s\n", s)
+}
+
+func (r *results) add(w *workload, c cell, peer string, values []float64) {
+	for i, m := range w.metrics {
+		s := r.find(w.name, c.label, m.name, peer)
+		if s == nil {
+			s = &series{w.name, w.title, c.label, m.name, m.unit, m.more, peer, nil}
+			r.Series = append(r.Series, s)
+		}
+		s.Values = append(s.Values, values[i]*m.factor)
+	}
+}
+
+func (r *results) find(work, cell, metric, peer string) *series {
+	for _, s := range r.Series {
+		if s.Work == work && s.Cell == cell && s.Metric == metric && s.Peer == peer {
+			return s
+		}
+	}
+	return nil
+}
+
+// ratios returns ours / theirs, round by round.
+func ratios(ours, theirs *series) (list []float64) {
+	for i := range min(len(ours.Values), len(theirs.Values)) {
+		list = append(list, ours.Values[i]/theirs.Values[i])
+	}
+	return list
+}
+
+// median returns the median, and half of the distance between the quartiles.
+func median(list []float64) (m, spread float64) {
+	list = slices.Sorted(slices.Values(list))
+	at := func(q float64) float64 {
+		pos := q * float64(len(list)-1)
+		i := int(pos)
+		if i == len(list)-1 {
+			return list[i]
+		}
+		return list[i] + (list[i+1]-list[i])*(pos-float64(i))
+	}
+	return at(.5), (at(.75) - at(.25)) / 2
+}
+
+// report is a table for each metric of each workload: a line for each peer, a
+// column for each cell.
+func report(r *results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%d rounds of %d ms\n", r.Machine, r.Rounds, r.Milliseconds)
+	fmt.Fprintf(&b, "In each column: the peer's median, what selectors takes of it (below 1.00: selectors takes less), half of the quartiles' distance.\n")
+	for _, line := range r.LeftOut {
+		fmt.Fprintf(&b, "left out: %s\n", line)
+	}
+	for _, t := range r.tables() {
+		fmt.Fprintf(&b, "\n%s\n", t.title())
+		fmt.Fprintf(&b, "%-14s", "")
+		for _, cell := range t.cells {
+			fmt.Fprintf(&b, "%24s", cell)
+		}
+		b.WriteByte('\n')
+		for _, peer := range t.peers {
+			fmt.Fprintf(&b, "%-14s", peer)
+			for _, cell := range t.cells {
+				ours, theirs := r.find(t.Work, cell, t.Metric, peers[0].name), r.find(t.Work, cell, t.Metric, peer)
+				entry := "-"
+				if theirs != nil {
+					absolute, _ := median(theirs.Values)
+					entry = figure(absolute)
+					if ours != nil && ours != theirs {
+						m, spread := median(ratios(ours, theirs))
+						entry += fmt.Sprintf("  %5.2f ±%.2f", m, spread)
+					} else {
+						entry += strings.Repeat(" ", 13)
+					}
+				}
+				fmt.Fprintf(&b, "%s%s", strings.Repeat(" ", max(24-len([]rune(entry)), 1)), entry)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	b.WriteString(verdicts(r))
+	return b.String()
+}
+
+func figure(f float64) string {
+	if f < 100 {
+		return fmt.Sprintf("%.1f", f)
+	}
+	return fmt.Sprintf("%.0f", f)
+}
+
+// A table has all series of one metric. The embedded one is any of them.
+type table struct {
+	*series
+	cells, peers []string
+}
+
+func (t *table) title() string {
+	s := fmt.Sprintf("%s: %s, %s", t.Title, t.Metric, t.Unit)
+	if t.More {
+		s += " (more is better)"
+	}
+	return s
+}
+
+// tables are in the order of the workloads, and their peers in that of peers.
+func (r *results) tables() (list []*table) {
+	for _, s := range r.Series {
+		i := slices.IndexFunc(list, func(t *table) bool { return t.Work == s.Work && t.Metric == s.Metric })
+		if i < 0 {
+			i = len(list)
+			list = append(list, &table{series: s})
+		}
+		t := list[i]
+		if !slices.Contains(t.cells, s.Cell) {
+			t.cells = append(t.cells, s.Cell)
+		}
+	}
+	for _, t := range list {
+		for _, p := range peers {
+			if slices.ContainsFunc(r.Series, func(s *series) bool { return s.Work == t.Work && s.Metric == t.Metric && s.Peer == p.name }) {
+				t.peers = append(t.peers, p.name)
+			}
+		}
+	}
+	return list
+}
+
+// A target is what must be reached: in every cell whose label has the given
+// text, the median of the ratio to a peer is at most limit. Without a peer it
+// is the figure itself.
+type target struct {
+	text               string
+	work, metric, cell string
+	peer               string
+	limit              float64
+}
+
+var targets = []target{
+	{"(1) an event beside the hand-written loop", "pipes", "event", "", "go-slice", 1.10},
+	{"(2) an event beside the hand-written loop that tries first", "ready", "event", "", "go-slice-try", 1.08},
+	{"(2) an event beside libev", "ready", "event", "", "libev", 1},
+	{"(3) a wait beside the hand-written loop", "idle", "wait", "", "go-slice", 1.20},
+	{"(3) a wait beside libev", "idle", "wait", "", "libev", 0.90},
+	{"(4) register + unregister beside the hand-written loop with a map", "change", "register+unregister", "", "go-map", 1.35},
+	{"(4) modify beside the hand-written loop with a map", "change", "modify", "", "go-map", 1.40},
+	{"(5) ping-pong beside the hand-written loop that blocks", "pingpong", "turn", "", "go-slice", 1.30},
+	{"(5) ping-pong beside net", "pingpong", "turn", "", "net", 1.10},
+	{"(5) a computing goroutine is slowed to", "compute", "slowed to", "", "", 1.5},
+	{"(6) processor time per request beside epoll in C", "echo", "processor time per request", "A=100", "epoll-c", 1.2},
+	{"(6) processor time per request beside net", "echo", "processor time per request", "", "net", 1},
+	{"(6) processor time per request beside CPython", "echo", "processor time per request", "", "python", 1},
+	{"(7) resident bytes of an idle connection", "memory", "connection", "", "", 400},
+	{"(8) heap bytes of a registration", "many", "heap", "", "", 120},
+}
+
+// verdicts says of each target what the worst cell is.
+func verdicts(r *results) string {
+	var b strings.Builder
+	line := func(text, unit, where string, value, limit float64) {
+		fmt.Fprintf(&b, "%-6s %7.2f of at most %.2f%s  %s  [%s]\n", pick(value <= limit, "met", "MISSED"), value, limit, unit, text, where)
+	}
+	for _, t := range targets {
+		worst, where := 0.0, ""
+		for _, s := range r.Series {
+			if s.Work != t.work || s.Metric != t.metric || s.Peer != peers[0].name || !strings.Contains(s.Cell, t.cell) {
+				continue
+			}
+			list := s.Values
+			if t.peer != "" {
+				theirs := r.find(s.Work, s.Cell, s.Metric, t.peer)
+				if theirs == nil {
+					continue
+				}
+				list = ratios(s, theirs)
+			}
+			if m, _ := median(list); m >= worst {
+				worst, where = m, s.Cell
+			}
+		}
+		if where != "" {
+			line(t.text, "", where, worst, t.limit)
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\nWhat must be reached, the worst cell of each:\n" + b.String()
+}
+
+// machine says what this was measured on.
+func machine() string {
+	var u unix.Utsname
+	check(unix.Uname(&u))
+	model := "unknown CPU"
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	if _, rest, ok := strings.Cut(string(b), "model name\t: "); ok {
+		model = firstLine(rest)
+	}
+	return fmt.Sprintf("%s, %d CPUs, Linux %s, %s", model, runtime.NumCPU(), unix.ByteSliceToString(u.Release[:]), runtime.Version())
+}

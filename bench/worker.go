@@ -1,0 +1,391 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-selectors/selectors"
+	"golang.org/x/sys/unix"
+)
+
+// chunk is how many events pass between two looks at the clock.
+const chunk = 10000
+
+// A worker is one measurement of one peer, a process of its own:
+//
+//	bench worker <peer> <work> <ms> [<n> [<a>]]
+//
+// It prints one line of numbers, those of the workload's metrics. A server
+// prints its port and serves until it is killed.
+func worker(args []string) {
+	peer, work := args[0], args[1]
+	var p [3]int
+	for i, arg := range args[2:] {
+		var err error
+		p[i], err = strconv.Atoi(arg)
+		check(err)
+	}
+	d := time.Duration(p[0]) * time.Millisecond
+	var result []float64
+	if special, ok := others[peer+" "+work]; ok {
+		result = special(d, p[1], p[2])
+	} else {
+		result = works[work](loops[peer], d, p[1], p[2])
+	}
+	fmt.Println(strings.Trim(fmt.Sprint(result), "[]"))
+}
+
+type newLoop func(handle func(*conn)) loop
+
+// works are the workloads that go through a loop.
+var works = map[string]func(open newLoop, d time.Duration, n, a int) []float64{
+	"pipes":    pipes,
+	"ready":    ready,
+	"idle":     idle,
+	"change":   change,
+	"pingpong": pingpong,
+	"compute": func(open newLoop, d time.Duration, _, _ int) []float64 {
+		return compute(d, pingponger(open))
+	},
+	"nap": func(open newLoop, d time.Duration, _, _ int) []float64 {
+		return nap(d, pingponger(open))
+	},
+	"server": server,
+	"many":   many,
+}
+
+// processorTime is that of this process, in ns.
+func processorTime() float64 {
+	return clock(unix.CLOCK_PROCESS_CPUTIME_ID)
+}
+
+func wallTime() float64 {
+	return clock(unix.CLOCK_MONOTONIC)
+}
+
+func clock(id int32) float64 {
+	var t unix.Timespec
+	check(unix.ClockGettime(id, &t))
+	return float64(t.Nano())
+}
+
+// measure returns what an event costs, in ns of the given clock. Each step
+// returns how many events it was; the first ones warm up.
+func measure(d time.Duration, clock func() float64, step func() int) float64 {
+	run := func(d time.Duration) float64 {
+		start, n := clock(), 0
+		for {
+			n += step()
+			if spent := clock() - start; spent >= float64(d) {
+				return spent / float64(n)
+			}
+		}
+	}
+	run(d / 5)
+	return run(d)
+}
+
+// pipes: a are active, and each passes its byte on to the next.
+func pipes(open newLoop, d time.Duration, n, a int) []float64 {
+	events, b := 0, make([]byte, 1)
+	l := open(func(c *conn) {
+		_, err := unix.Read(c.fd, b)
+		check(err)
+		_, err = unix.Write(c.out, b)
+		check(err)
+		events++
+	})
+	conns := ring(n)
+	for i := range conns {
+		l.add(&conns[i])
+	}
+	for i := range a {
+		_, err := unix.Write(conns[i*n/a].out, b)
+		check(err)
+	}
+	return []float64{measure(d, processorTime, func() int {
+		events = 0
+		for events < chunk {
+			l.poll()
+		}
+		return events
+	})}
+}
+
+// ring makes n pipes; what is written to out of the one is read from the next.
+func ring(n int) []conn {
+	conns := make([]conn, n)
+	for i := range conns {
+		var p [2]int
+		check(unix.Pipe2(p[:], unix.O_NONBLOCK|unix.O_CLOEXEC))
+		conns[i].fd = p[0]
+		conns[(i+n-1)%n].out = p[1]
+	}
+	return conns
+}
+
+// ready: n are ready and stay so.
+func ready(open newLoop, d time.Duration, n, _ int) []float64 {
+	events := 0
+	l := open(func(*conn) { events++ })
+	conns := eventfds(n, 1)
+	for i := range conns {
+		l.add(&conns[i])
+	}
+	return []float64{measure(d, processorTime, func() int {
+		events = 0
+		for events < chunk {
+			l.poll()
+		}
+		return events
+	})}
+}
+
+// eventfds makes n descriptors that are ready if count isn't 0.
+func eventfds(n int, count uint) []conn {
+	conns := make([]conn, n)
+	for i := range conns {
+		fd, err := unix.Eventfd(count, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+		check(err)
+		conns[i].fd = fd
+	}
+	return conns
+}
+
+// idle: one is ready and stays so, n are not.
+func idle(open newLoop, d time.Duration, n, _ int) []float64 {
+	l := open(func(*conn) {})
+	conns := append(eventfds(n, 0), eventfds(1, 1)...)
+	for i := range conns {
+		l.add(&conns[i])
+	}
+	return []float64{measure(d, processorTime, func() int {
+		for range chunk {
+			l.poll()
+		}
+		return chunk
+	})}
+}
+
+// change: register + unregister, and modify, of some beside n idle ones.
+func change(open newLoop, d time.Duration, n, _ int) []float64 {
+	const some = 100
+	l := open(func(*conn) {})
+	conns := ring(n + some) // the read end of a pipe is never ready for writing
+	for i := range conns[some:] {
+		l.add(&conns[some+i])
+	}
+	register := measure(d, processorTime, func() int {
+		for range chunk / some {
+			for i := range some {
+				l.add(&conns[i])
+			}
+			for i := range some {
+				l.remove(&conns[i])
+			}
+		}
+		return chunk
+	})
+	for i := range some {
+		l.add(&conns[i])
+	}
+	modify := measure(d, processorTime, func() int {
+		for i := range chunk / some {
+			events := selectors.EventRead
+			if i%2 == 0 {
+				events |= selectors.EventWrite
+			}
+			for i := range some {
+				l.modify(&conns[i], events)
+			}
+		}
+		return chunk
+	})
+	return []float64{register, modify}
+}
+
+// pingpong: a byte goes to another process, at descriptor 3, and back.
+func pingpong(open newLoop, d time.Duration, _, _ int) []float64 {
+	return []float64{measureTurns(d, pingponger(open))}
+}
+
+func measureTurns(d time.Duration, turn func()) float64 {
+	return measure(d, wallTime, func() int {
+		for range 100 {
+			turn()
+		}
+		return 100
+	})
+}
+
+func pingponger(open newLoop) (turn func()) {
+	b, waiting := make([]byte, 1), false
+	l := open(func(c *conn) {
+		_, err := unix.Read(c.fd, b)
+		check(err)
+		waiting = false
+	})
+	check(unix.SetNonblock(3, true))
+	c := &conn{fd: 3}
+	l.add(c)
+	return func() {
+		_, err := unix.Write(c.fd, b)
+		check(err)
+		for waiting = true; waiting; {
+			l.poll()
+		}
+	}
+}
+
+// compute: by how much a goroutine that computes is slowed beside one that
+// waits in short turns.
+func compute(d time.Duration, turn func()) []float64 {
+	n := 1 << 20
+	work := func() time.Duration {
+		start := time.Now()
+		x := uint64(start.Nanosecond())
+		for range n {
+			x = x*6364136223846793005 + 1442695040888963407
+		}
+		sink = x
+		return time.Since(start)
+	}
+	for work() < d {
+		n *= 2
+	}
+	alone := work()
+	go forever(turn)
+	return []float64{float64(work()) / float64(alone)}
+}
+
+var sink uint64
+
+// nap: how late a goroutine that naps is, alone and beside one that waits in
+// short turns, in ns.
+func nap(d time.Duration, turn func()) []float64 {
+	const nap = time.Millisecond
+	late := func() float64 {
+		start, n := time.Now(), 0
+		for ; time.Since(start) < d; n++ {
+			time.Sleep(nap)
+		}
+		return float64(time.Since(start))/float64(n) - float64(nap)
+	}
+	alone := late()
+	go forever(turn)
+	return []float64{alone, late()}
+}
+
+func forever(turn func()) {
+	for {
+		turn()
+	}
+}
+
+// server sends back what comes in.
+func server(open newLoop, _ time.Duration, _, _ int) []float64 {
+	var l loop
+	b := make([]byte, 4096)
+	listener := &conn{fd: listen()}
+	l = open(func(c *conn) {
+		if c == listener {
+			fd, _, err := unix.Accept4(c.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			check(err)
+			check(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
+			l.add(&conn{fd: fd})
+			return
+		}
+		n, err := unix.Read(c.fd, b)
+		if n <= 0 {
+			l.remove(c)
+			unix.Close(c.fd)
+			return
+		}
+		check(err)
+		_, err = unix.Write(c.fd, b[:n])
+		check(err)
+	})
+	l.add(listener)
+	for {
+		l.poll()
+	}
+}
+
+// listen returns a listening socket and prints its port.
+func listen() int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	check(err)
+	check(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	check(unix.Listen(fd, 4096))
+	addr, err := unix.Getsockname(fd)
+	check(err)
+	fmt.Println(addr.(*unix.SockaddrInet4).Port)
+	return fd
+}
+
+// many: n are registered, single ones are woken at random, all are
+// unregistered. Time is in ns for each, heap and resident memory in bytes for
+// each registration.
+func many(open newLoop, d time.Duration, n, _ int) []float64 {
+	b := make([]byte, 8)
+	l := open(func(c *conn) {
+		_, err := unix.Read(c.fd, b)
+		check(err)
+	})
+	conns := eventfds(n, 0)
+	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
+	heap, resident := heapBytes(), residentBytes("self")
+
+	start := processorTime()
+	for i := range conns {
+		l.add(&conns[i])
+	}
+	register := (processorTime() - start) / float64(n)
+	heap, resident = heapBytes()-heap, residentBytes("self")-resident
+
+	random := rand.New(rand.NewPCG(1, 2))
+	wake := measure(d, processorTime, func() int {
+		for range chunk {
+			_, err := unix.Write(conns[random.IntN(n)].fd, one)
+			check(err)
+			l.poll()
+		}
+		return chunk
+	})
+
+	start = processorTime()
+	for i := range conns {
+		l.remove(&conns[i])
+	}
+	unregister := (processorTime() - start) / float64(n)
+	return []float64{register, wake, unregister, heap / float64(n), resident / float64(n)}
+}
+
+func heapBytes() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// residentBytes returns how much memory of a process is resident.
+func residentBytes(pid string) float64 {
+	b, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+	check(err)
+	_, rest, _ := strings.Cut(string(b), "\nRss:")
+	var kB float64
+	_, err = fmt.Sscan(rest, &kB)
+	check(err)
+	return kB * 1024
+}
