@@ -26,16 +26,6 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 {
-		if os.Args[1] == "worker" {
-			worker(os.Args[2:])
-			return
-		}
-		if run, ok := partners[os.Args[1]]; ok {
-			partner(run, os.Args[2:])
-			return
-		}
-	}
 	quick := flag.Bool("quick", false, "short samples and few rounds, to try it out")
 	rounds := flag.Int("rounds", 0, "how many `rounds` (9; quick 3)")
 	ms := flag.Int("ms", 0, "`milliseconds` for each sample (200; quick 50)")
@@ -57,14 +47,18 @@ func main() {
 	defer stop()
 
 	r := &results{Machine: machine(), Milliseconds: *ms}
-	here, limit := build(r, regexp.MustCompile(*who))
-	measureAll(ctx, r, here, workloads(limit), regexp.MustCompile(*only), *rounds)
+	programs, err := os.MkdirTemp("", "bench")
+	check(err)
+	defer os.RemoveAll(programs)
+	here, limit := build(r, programs, regexp.MustCompile(*who))
+	b := &bench{ctx: ctx, partner: filepath.Join(programs, "go"), ms: *ms, cpus: twoCPUs()}
+	measureAll(b, r, here, workloads(limit), regexp.MustCompile(*only), *rounds)
 	text := report(r)
 	fmt.Print("\n", text)
 	check(os.WriteFile(filepath.Join(*dir, "results.txt"), []byte(text), 0o666))
-	b, err := json.MarshalIndent(r, "", "\t")
+	data, err := json.MarshalIndent(r, "", "\t")
 	check(err)
-	check(os.WriteFile(filepath.Join(*dir, "results.json"), append(b, '\n'), 0o666))
+	check(os.WriteFile(filepath.Join(*dir, "results.json"), append(data, '\n'), 0o666))
 	check(plots(r, *dir))
 }
 
@@ -77,9 +71,7 @@ func pick[T any](first bool, a, b T) T {
 
 // build makes what can be made, and raises the limit of descriptors as far as
 // the machine allows.
-func build(r *results, who *regexp.Regexp) (here []*peer, limit int) {
-	programs, err := os.MkdirTemp("", "bench")
-	check(err)
+func build(r *results, programs string, who *regexp.Regexp) (here []*peer, limit int) {
 	for _, p := range peers {
 		if p != peers[0] && !who.MatchString(p.name) {
 			continue
@@ -105,10 +97,7 @@ func build(r *results, who *regexp.Regexp) (here []*peer, limit int) {
 // measureAll goes through all cells once in each round, and for each cell
 // through all peers, in an order of chance, so that whatever disturbs the
 // machine disturbs all.
-func measureAll(ctx context.Context, r *results, here []*peer, works []workload, only *regexp.Regexp, rounds int) {
-	self, err := os.Executable()
-	check(err)
-	b := &bench{ctx: ctx, self: self, ms: r.Milliseconds, cpus: twoCPUs()}
+func measureAll(b *bench, r *results, here []*peer, works []workload, only *regexp.Regexp, rounds int) {
 	failed := map[string]bool{}
 	for round := range rounds {
 		for i := range works {
@@ -129,7 +118,7 @@ func measureAll(ctx context.Context, r *results, here []*peer, works []workload,
 					if err == nil && len(numbers) != len(w.metrics) {
 						err = errors.New("it gave no result")
 					}
-					if ctx.Err() != nil {
+					if b.ctx.Err() != nil {
 						fmt.Fprintln(os.Stderr, "\nstopped")
 						return
 					}
@@ -162,4 +151,11 @@ func twoCPUs() []int {
 		return cpus
 	}
 	return []int{cpus[len(cpus)-1], cpus[0]}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }

@@ -9,12 +9,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 )
 
-// A peer is one way to wait. It is a program that is called like worker.
+// A peer is one way to wait. It is a program that is called with
+// <work> <ms> <n> <a>.
 type peer struct {
 	name  string
 	works string // the workloads that make sense
@@ -32,13 +32,13 @@ const (
 
 // The first peer is what the others are measured by.
 var peers = []*peer{
-	{name: "selectors", works: byGo, build: ourselves},
-	{name: "go-slice", works: byGo, build: ourselves},
-	{name: "go-map", works: byGo, build: ourselves},
-	{name: "go-slice-try", works: byGo, build: ourselves},
-	{name: "go-map-try", works: byGo, build: ourselves},
-	{name: "net", works: "pipes pingpong compute nap server ", build: ourselves},
-	{name: "gnet", works: "pingpong server ", build: ourselves},
+	{name: "selectors", works: byGo, build: inGo},
+	{name: "go-slice", works: byGo, build: inGo},
+	{name: "go-map", works: byGo, build: inGo},
+	{name: "go-slice-try", works: byGo, build: inGo},
+	{name: "go-map-try", works: byGo, build: inGo},
+	{name: "net", works: "pipes pingpong compute nap server ", build: inGo},
+	{name: "gnet", works: "pingpong server ", build: withGnet},
 	{name: "epoll-c", works: byLoop, build: inC("epoll.c", "")},
 	{name: "libev", works: byLoop, build: inC("libev.c", "-lev")},
 	{name: "libevent", works: byLoop, build: inC("libevent.c", "-levent")},
@@ -46,11 +46,15 @@ var peers = []*peer{
 	{name: "python", works: byLoop, build: inPython},
 }
 
-// ourselves is for the peers in Go: they are in this program.
-func ourselves(p *peer, _ string) error {
-	self, err := os.Executable()
-	p.argv = []string{self, "worker", p.name}
-	return err
+// inGo is one program with several peers.
+func inGo(p *peer, dir string) error {
+	p.argv = []string{filepath.Join(dir, "go"), p.name}
+	return run("go", "build", "-o", p.argv[0], "./go")
+}
+
+func withGnet(p *peer, dir string) error {
+	p.argv = []string{filepath.Join(dir, p.name)}
+	return run("go", "build", "-o", p.argv[0], "./gnet")
 }
 
 func inC(source, library string) func(*peer, string) error {
@@ -66,7 +70,7 @@ func inC(source, library string) func(*peer, string) error {
 }
 
 func inPython(p *peer, _ string) error {
-	p.argv = []string{"python3", "worker.py"}
+	p.argv = []string{"python3", "python/worker.py"}
 	return run("python3", "-c", "import os, selectors; os.eventfd, selectors.EpollSelector")
 }
 

@@ -8,6 +8,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -41,6 +42,9 @@ func (r *results) leaveOut(format string, args ...any) {
 
 func (r *results) add(w *workload, c cell, peer string, values []float64) {
 	for i, m := range w.metrics {
+		if math.IsNaN(values[i]) {
+			continue // the peer can't tell
+		}
 		s := r.find(w.name, c.label, m.name, peer)
 		if s == nil {
 			s = &series{w.name, w.title, c.label, m.name, m.unit, m.more, peer, nil}
@@ -105,7 +109,7 @@ func report(r *results) string {
 				if theirs != nil {
 					absolute, _ := median(theirs.Values)
 					entry = figure(absolute)
-					if ours != nil && ours != theirs {
+					if ours != nil && ours != theirs && absolute > 0 {
 						m, spread := median(ratios(ours, theirs))
 						entry += fmt.Sprintf("  %5.2f ±%.2f", m, spread)
 					} else {

@@ -106,10 +106,10 @@ func pipeCells(most int) (list []cell) {
 
 // A bench is how and where to measure.
 type bench struct {
-	ctx  context.Context
-	self string
-	ms   int
-	cpus []int // the first is for what is measured, the last for the other end
+	ctx     context.Context
+	partner string // the program with the other ends
+	ms      int
+	cpus    []int // the first is for what is measured, the last for the other end
 }
 
 // solo is for what needs no other end.
@@ -134,7 +134,7 @@ func (b *bench) pair(p *peer, work string, c cell) ([]float64, error) {
 		return nil, err
 	}
 	ends := [2]*os.File{os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "partner")}
-	pong := b.command(b.self, "pong")
+	pong := b.command(b.partner, "pong")
 	pong.ExtraFiles = ends[1:]
 	err = start(pong, other)
 	ends[1].Close()
@@ -179,7 +179,7 @@ func (b *bench) serve(p *peer, work string, c cell, client string, args ...int) 
 	for _, arg := range args {
 		argv = append(argv, strconv.Itoa(arg))
 	}
-	return b.output(b.command(b.self, argv...), b.cpus[len(b.cpus)-1:])
+	return b.output(b.command(b.partner, argv...), b.cpus[len(b.cpus)-1:])
 }
 
 func (b *bench) worker(p *peer, work string, c cell) *exec.Cmd {
@@ -239,7 +239,12 @@ func start(cmd *exec.Cmd, cpus []int) error {
 	return cmd.Start()
 }
 
+// firstLine leaves out the lines in which the go command names a package.
 func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return line
+		}
+	}
+	return ""
 }

@@ -7,10 +7,10 @@
 package main
 
 import (
-	"os"
 	"unsafe"
 
 	"github.com/go-selectors/selectors"
+	"github.com/go-selectors/selectors/bench/measure"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +31,7 @@ type loop interface {
 var loops = map[string]func(handle func(*conn)) loop{
 	"selectors": func(handle func(*conn)) loop {
 		s, err := selectors.NewDefaultSelector()
-		check(err)
+		measure.Check(err)
 		return &selectorLoop{s: s, handle: handle}
 	},
 	"go-slice":     func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, false)} },
@@ -49,23 +49,23 @@ type selectorLoop struct {
 
 func (l *selectorLoop) add(c *conn) {
 	_, err := l.s.Register(c.fd, selectors.EventRead, c)
-	check(err)
+	measure.Check(err)
 }
 
 func (l *selectorLoop) modify(c *conn, events selectors.EventMask) {
 	_, err := l.s.Modify(c.fd, events, c)
-	check(err)
+	measure.Check(err)
 }
 
 func (l *selectorLoop) remove(c *conn) {
 	_, err := l.s.Unregister(c.fd)
-	check(err)
+	measure.Check(err)
 }
 
 func (l *selectorLoop) poll() {
 	var err error
 	l.ready, err = l.s.AppendReady(l.ready[:0], selectors.Forever)
-	check(err)
+	measure.Check(err)
 	for i := range l.ready {
 		l.handle(l.ready[i].Key.Data.(*conn))
 	}
@@ -81,12 +81,12 @@ type epoll struct {
 
 func newEpoll(handle func(*conn), try bool) epoll {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	check(err)
+	measure.Check(err)
 	return epoll{fd, make([]unix.EpollEvent, 1024), try, handle}
 }
 
 func (l *epoll) control(op, fd int, events uint32) {
-	check(unix.EpollCtl(l.fd, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
+	measure.Check(unix.EpollCtl(l.fd, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}))
 }
 
 func (l *epoll) modify(c *conn, events selectors.EventMask) {
@@ -111,7 +111,7 @@ func (l *epoll) wait() []unix.EpollEvent {
 	for {
 		n, err := unix.EpollWait(l.fd, l.events, -1)
 		if err != unix.EINTR {
-			check(err)
+			measure.Check(err)
 			return l.events[:n]
 		}
 	}
@@ -163,13 +163,5 @@ func (l *mapLoop) poll() {
 	events := l.wait()
 	for i := range events {
 		l.handle(l.conns[int(events[i].Fd)])
-	}
-}
-
-// check ends the process on an error.
-func check(err error) {
-	if err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
 	}
 }

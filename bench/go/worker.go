@@ -4,6 +4,13 @@
 
 //go:build linux
 
+// Command go is the peers in Go that need nothing but this repository, and the
+// other ends for all peers, see partners.
+//
+//	go <peer> <work> <ms> <n> <a>
+//
+// prints one line of numbers, those of the workload's metrics. A server prints
+// its port and serves until it is killed.
 package main
 
 import (
@@ -11,31 +18,22 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-selectors/selectors"
+	"github.com/go-selectors/selectors/bench/measure"
 	"golang.org/x/sys/unix"
 )
 
 // chunk is how many events pass between two looks at the clock.
 const chunk = 10000
 
-// A worker is one measurement of one peer, a process of its own:
-//
-//	bench worker <peer> <work> <ms> [<n> [<a>]]
-//
-// It prints one line of numbers, those of the workload's metrics. A server
-// prints its port and serves until it is killed.
-func worker(args []string) {
-	peer, work := args[0], args[1]
-	var p [3]int
-	for i, arg := range args[2:] {
-		var err error
-		p[i], err = strconv.Atoi(arg)
-		check(err)
+func main() {
+	if run, ok := partners[os.Args[1]]; ok {
+		run(measure.Numbers(os.Args[2:]))
+		return
 	}
+	peer, work, p := os.Args[1], os.Args[2], measure.Numbers(os.Args[3:])
 	d := time.Duration(p[0]) * time.Millisecond
 	var result []float64
 	if special, ok := others[peer+" "+work]; ok {
@@ -43,7 +41,7 @@ func worker(args []string) {
 	} else {
 		result = works[work](loops[peer], d, p[1], p[2])
 	}
-	fmt.Println(strings.Trim(fmt.Sprint(result), "[]"))
+	measure.Print(result)
 }
 
 type newLoop func(handle func(*conn)) loop
@@ -65,45 +63,14 @@ var works = map[string]func(open newLoop, d time.Duration, n, a int) []float64{
 	"many":   many,
 }
 
-// processorTime is that of this process, in ns.
-func processorTime() float64 {
-	return clock(unix.CLOCK_PROCESS_CPUTIME_ID)
-}
-
-func wallTime() float64 {
-	return clock(unix.CLOCK_MONOTONIC)
-}
-
-func clock(id int32) float64 {
-	var t unix.Timespec
-	check(unix.ClockGettime(id, &t))
-	return float64(t.Nano())
-}
-
-// measure returns what an event costs, in ns of the given clock. Each step
-// returns how many events it was; the first ones warm up.
-func measure(d time.Duration, clock func() float64, step func() int) float64 {
-	run := func(d time.Duration) float64 {
-		start, n := clock(), 0
-		for {
-			n += step()
-			if spent := clock() - start; spent >= float64(d) {
-				return spent / float64(n)
-			}
-		}
-	}
-	run(d / 5)
-	return run(d)
-}
-
 // pipes: a are active, and each passes its byte on to the next.
 func pipes(open newLoop, d time.Duration, n, a int) []float64 {
 	events, b := 0, make([]byte, 1)
 	l := open(func(c *conn) {
 		_, err := unix.Read(c.fd, b)
-		check(err)
+		measure.Check(err)
 		_, err = unix.Write(c.out, b)
-		check(err)
+		measure.Check(err)
 		events++
 	})
 	conns := ring(n)
@@ -112,9 +79,9 @@ func pipes(open newLoop, d time.Duration, n, a int) []float64 {
 	}
 	for i := range a {
 		_, err := unix.Write(conns[i*n/a].out, b)
-		check(err)
+		measure.Check(err)
 	}
-	return []float64{measure(d, processorTime, func() int {
+	return []float64{measure.Cost(d, measure.ProcessorTime, func() int {
 		events = 0
 		for events < chunk {
 			l.poll()
@@ -128,7 +95,7 @@ func ring(n int) []conn {
 	conns := make([]conn, n)
 	for i := range conns {
 		var p [2]int
-		check(unix.Pipe2(p[:], unix.O_NONBLOCK|unix.O_CLOEXEC))
+		measure.Check(unix.Pipe2(p[:], unix.O_NONBLOCK|unix.O_CLOEXEC))
 		conns[i].fd = p[0]
 		conns[(i+n-1)%n].out = p[1]
 	}
@@ -143,7 +110,7 @@ func ready(open newLoop, d time.Duration, n, _ int) []float64 {
 	for i := range conns {
 		l.add(&conns[i])
 	}
-	return []float64{measure(d, processorTime, func() int {
+	return []float64{measure.Cost(d, measure.ProcessorTime, func() int {
 		events = 0
 		for events < chunk {
 			l.poll()
@@ -157,7 +124,7 @@ func eventfds(n int, count uint) []conn {
 	conns := make([]conn, n)
 	for i := range conns {
 		fd, err := unix.Eventfd(count, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
-		check(err)
+		measure.Check(err)
 		conns[i].fd = fd
 	}
 	return conns
@@ -170,7 +137,7 @@ func idle(open newLoop, d time.Duration, n, _ int) []float64 {
 	for i := range conns {
 		l.add(&conns[i])
 	}
-	return []float64{measure(d, processorTime, func() int {
+	return []float64{measure.Cost(d, measure.ProcessorTime, func() int {
 		for range chunk {
 			l.poll()
 		}
@@ -186,7 +153,7 @@ func change(open newLoop, d time.Duration, n, _ int) []float64 {
 	for i := range conns[some:] {
 		l.add(&conns[some+i])
 	}
-	register := measure(d, processorTime, func() int {
+	register := measure.Cost(d, measure.ProcessorTime, func() int {
 		for range chunk / some {
 			for i := range some {
 				l.add(&conns[i])
@@ -200,7 +167,7 @@ func change(open newLoop, d time.Duration, n, _ int) []float64 {
 	for i := range some {
 		l.add(&conns[i])
 	}
-	modify := measure(d, processorTime, func() int {
+	modify := measure.Cost(d, measure.ProcessorTime, func() int {
 		for i := range chunk / some {
 			events := selectors.EventRead
 			if i%2 == 0 {
@@ -221,7 +188,7 @@ func pingpong(open newLoop, d time.Duration, _, _ int) []float64 {
 }
 
 func measureTurns(d time.Duration, turn func()) float64 {
-	return measure(d, wallTime, func() int {
+	return measure.Cost(d, measure.WallTime, func() int {
 		for range 100 {
 			turn()
 		}
@@ -233,15 +200,15 @@ func pingponger(open newLoop) (turn func()) {
 	b, waiting := make([]byte, 1), false
 	l := open(func(c *conn) {
 		_, err := unix.Read(c.fd, b)
-		check(err)
+		measure.Check(err)
 		waiting = false
 	})
-	check(unix.SetNonblock(3, true))
+	measure.Check(unix.SetNonblock(3, true))
 	c := &conn{fd: 3}
 	l.add(c)
 	return func() {
 		_, err := unix.Write(c.fd, b)
-		check(err)
+		measure.Check(err)
 		for waiting = true; waiting; {
 			l.poll()
 		}
@@ -301,8 +268,8 @@ func server(open newLoop, _ time.Duration, _, _ int) []float64 {
 	l = open(func(c *conn) {
 		if c == listener {
 			fd, _, err := unix.Accept4(c.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-			check(err)
-			check(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
+			measure.Check(err)
+			measure.Check(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
 			l.add(&conn{fd: fd})
 			return
 		}
@@ -312,9 +279,9 @@ func server(open newLoop, _ time.Duration, _, _ int) []float64 {
 			unix.Close(c.fd)
 			return
 		}
-		check(err)
+		measure.Check(err)
 		_, err = unix.Write(c.fd, b[:n])
-		check(err)
+		measure.Check(err)
 	})
 	l.add(listener)
 	for {
@@ -325,11 +292,11 @@ func server(open newLoop, _ time.Duration, _, _ int) []float64 {
 // listen returns a listening socket and prints its port.
 func listen() int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	check(err)
-	check(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-	check(unix.Listen(fd, 4096))
+	measure.Check(err)
+	measure.Check(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	measure.Check(unix.Listen(fd, 4096))
 	addr, err := unix.Getsockname(fd)
-	check(err)
+	measure.Check(err)
 	fmt.Println(addr.(*unix.SockaddrInet4).Port)
 	return fd
 }
@@ -341,34 +308,34 @@ func many(open newLoop, d time.Duration, n, _ int) []float64 {
 	b := make([]byte, 8)
 	l := open(func(c *conn) {
 		_, err := unix.Read(c.fd, b)
-		check(err)
+		measure.Check(err)
 	})
 	conns := eventfds(n, 0)
 	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
-	heap, resident := heapBytes(), residentBytes("self")
+	heap, resident := heapBytes(), measure.ResidentBytes("self")
 
-	start := processorTime()
+	start := measure.ProcessorTime()
 	for i := range conns {
 		l.add(&conns[i])
 	}
-	register := (processorTime() - start) / float64(n)
-	heap, resident = heapBytes()-heap, residentBytes("self")-resident
+	register := (measure.ProcessorTime() - start) / float64(n)
+	heap, resident = heapBytes()-heap, measure.ResidentBytes("self")-resident
 
 	random := rand.New(rand.NewPCG(1, 2))
-	wake := measure(d, processorTime, func() int {
+	wake := measure.Cost(d, measure.ProcessorTime, func() int {
 		for range chunk {
 			_, err := unix.Write(conns[random.IntN(n)].fd, one)
-			check(err)
+			measure.Check(err)
 			l.poll()
 		}
 		return chunk
 	})
 
-	start = processorTime()
+	start = measure.ProcessorTime()
 	for i := range conns {
 		l.remove(&conns[i])
 	}
-	unregister := (processorTime() - start) / float64(n)
+	unregister := (measure.ProcessorTime() - start) / float64(n)
 	return []float64{register, wake, unregister, heap / float64(n), resident / float64(n)}
 }
 
@@ -377,15 +344,4 @@ func heapBytes() float64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
-}
-
-// residentBytes returns how much memory of a process is resident.
-func residentBytes(pid string) float64 {
-	b, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
-	check(err)
-	_, rest, _ := strings.Cut(string(b), "\nRss:")
-	var kB float64
-	_, err = fmt.Sscan(rest, &kB)
-	check(err)
-	return kB * 1024
 }

@@ -7,35 +7,25 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 	"unsafe"
 
+	"github.com/go-selectors/selectors/bench/measure"
 	"golang.org/x/sys/unix"
 )
 
 // The partners are the other end of what is measured: processes of their own,
 // the same for every peer.
 //
-//	bench pong
-//	bench echo <port> <pid> <ms> <connections> <outstanding>
-//	bench memory <port> <pid> <connections>
+//	go pong
+//	go echo <port> <pid> <ms> <connections> <outstanding>
+//	go memory <port> <pid> <connections>
 var partners = map[string]func(args []int){
 	"pong":   func([]int) { pong() },
 	"echo":   func(a []int) { echo(a[0], a[1], time.Duration(a[2])*time.Millisecond, a[3], a[4]) },
 	"memory": func(a []int) { memory(a[0], a[1], a[2]) },
-}
-
-func partner(run func([]int), args []string) {
-	var a []int
-	for _, arg := range args {
-		n, err := strconv.Atoi(arg)
-		check(err)
-		a = append(a, n)
-	}
-	run(a)
 }
 
 // pong sends back each byte that comes in at descriptor 3. The calls block
@@ -61,12 +51,12 @@ const message = 64
 // the 99th percentile of the latency in ns.
 func echo(port, pid int, d time.Duration, n, outstanding int) {
 	epfd, err := unix.EpollCreate1(0)
-	check(err)
+	measure.Check(err)
 	fds := make([]int, n)
 	sent := map[int]time.Time{}
 	for i := range fds {
 		fds[i] = dial(port)
-		check(unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fds[i], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fds[i])}))
+		measure.Check(unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fds[i], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fds[i])}))
 	}
 	b := make([]byte, message)
 	next := 0
@@ -77,7 +67,7 @@ func echo(port, pid int, d time.Duration, n, outstanding int) {
 			if _, busy := sent[fd]; !busy {
 				sent[fd] = time.Now()
 				_, err := unix.Write(fd, b)
-				check(err)
+				measure.Check(err)
 				return
 			}
 		}
@@ -94,11 +84,11 @@ func echo(port, pid int, d time.Duration, n, outstanding int) {
 			if err == unix.EINTR {
 				continue
 			}
-			check(err)
+			measure.Check(err)
 			for _, event := range events[:ready] {
 				fd := int(event.Fd)
 				_, err := unix.Read(fd, b)
-				check(err)
+				measure.Check(err)
 				latencies = append(latencies, time.Since(sent[fd]))
 				delete(sent, fd)
 				request()
@@ -111,12 +101,12 @@ func echo(port, pid int, d time.Duration, n, outstanding int) {
 	run(d / 5)
 	// The processor-time clock of another process, see clock_getcpuclockid.
 	server := int32(^pid<<3 | 2)
-	processor := clock(server)
+	processor := measure.Clock(server)
 	wall := run(d)
-	processor = clock(server) - processor
+	processor = measure.Clock(server) - processor
 	slices.Sort(latencies)
 	count := len(latencies)
-	fmt.Println(float64(count)/wall.Seconds(), processor/float64(count), float64(latencies[count*99/100]))
+	measure.Print([]float64{float64(count) / wall.Seconds(), processor / float64(count), float64(latencies[count*99/100])})
 }
 
 // memory prints how many bytes a connection adds to what of the server is
@@ -127,21 +117,21 @@ func memory(port, pid, n int) {
 		for range n {
 			fd := dial(port)
 			_, err := unix.Write(fd, b)
-			check(err)
+			measure.Check(err)
 			_, err = unix.Read(fd, b)
-			check(err)
+			measure.Check(err)
 		}
 	}
 	connect(10)
-	before := residentBytes(strconv.Itoa(pid))
+	before := measure.ResidentBytes(strconv.Itoa(pid))
 	connect(n)
-	fmt.Println((residentBytes(strconv.Itoa(pid)) - before) / float64(n))
+	measure.Print([]float64{(measure.ResidentBytes(strconv.Itoa(pid)) - before) / float64(n)})
 }
 
 func dial(port int) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	check(err)
-	check(unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}))
-	check(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
+	measure.Check(err)
+	measure.Check(unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}))
+	measure.Check(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
 	return fd
 }
