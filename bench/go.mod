@@ -7,6 +7,7 @@ replace github.com/go-selectors/selectors => ../
 require (
 	github.com/go-selectors/selectors v0.0.0-00010101000000-000000000000
 	github.com/panjf2000/gnet/v2 v2.9.7
+	go.uber.org/zap v1.27.0
 	golang.org/x/sys v0.47.0
 	gonum.org/v1/plot v0.17.0
 )
@@ -21,7 +22,6 @@ require (
 	github.com/panjf2000/ants/v2 v2.11.3 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
-	go.uber.org/zap v1.27.0 // indirect
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/sync v0.16.0 // indirect
 	golang.org/x/text v0.28.0 // indirect

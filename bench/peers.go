@@ -43,6 +43,7 @@ var peers = []*peer{
 	{name: "libev", works: byLoop, build: inC("libev.c", "-lev")},
 	{name: "libevent", works: byLoop, build: inC("libevent.c", "-levent")},
 	{name: "libuv", works: byLoop, build: inC("libuv.c", "-luv")},
+	{name: "mio", works: "pipes change many pingpong server ", build: withMio},
 	{name: "python", works: byLoop, build: inPython},
 }
 
@@ -67,6 +68,14 @@ func inC(source, library string) func(*peer, string) error {
 		p.argv = []string{program}
 		return run("cc", args...)
 	}
+}
+
+// withMio builds from the crates that Debian packages (librust-mio-dev).
+func withMio(p *peer, dir string) error {
+	target := filepath.Join(dir, p.name)
+	p.argv = []string{filepath.Join(target, "release", "mio-peer")}
+	return run("cargo", "build", "--quiet", "--release", "--offline", "--manifest-path", "mio/Cargo.toml", "--target-dir", target,
+		"--config", `source.crates-io.replace-with="debian"`, "--config", `source.debian.directory="/usr/share/cargo/registry"`)
 }
 
 func inPython(p *peer, _ string) error {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-selectors/selectors/bench/measure"
 	"github.com/panjf2000/gnet/v2"
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,6 +30,9 @@ func main() {
 		server()
 	}
 }
+
+// quiet is needed because gnet logs where our results go.
+var quiet = gnet.WithLogger(zap.NewNop().Sugar())
 
 // An echo sends back what comes in.
 type echo struct{ gnet.BuiltinEventEngine }
@@ -55,7 +59,7 @@ func answer(c gnet.Conn) gnet.Action {
 }
 
 func server() {
-	measure.Check(gnet.Run(new(echo), "tcp4://127.0.0.1:0", gnet.WithReadBufferCap(4096)))
+	measure.Check(gnet.Run(new(echo), "tcp4://127.0.0.1:0", quiet, gnet.WithReadBufferCap(4096)))
 }
 
 // A turns answers each answer, and tells of every hundredth.
@@ -74,7 +78,7 @@ func (t *turns) OnTraffic(c gnet.Conn) gnet.Action {
 
 func pingpong(d time.Duration) {
 	t := &turns{hundred: make(chan struct{}, 1000)}
-	client, err := gnet.NewClient(t)
+	client, err := gnet.NewClient(t, quiet)
 	measure.Check(err)
 	measure.Check(client.Start())
 	partner, err := net.FileConn(os.NewFile(3, ""))
