@@ -51,6 +51,10 @@ type cell struct {
 func workloads(limit int) []workload {
 	const spare = 100 // for what a peer itself opens
 	most := min(limit-spare, 1_000_000)
+	waits := []cell{
+		{label: "in short turns", cpus: 2, procs: "1"},
+		{label: "for what never comes", cpus: 2, procs: "1", n: 1},
+	}
 	return []workload{
 		{"pipes", "(1) N pipes, A of them active: processor time per event", "pipes",
 			[]metric{{"event", "ns", 1, false}}, pipeCells(most / 2), (*bench).solo},
@@ -66,10 +70,10 @@ func workloads(limit int) []workload {
 				{label: "2 CPUs, GOMAXPROCS=1", cpus: 2, procs: "1"},
 				{label: "2 CPUs", cpus: 2},
 			}, (*bench).pair},
-		{"compute", "(5) a computing goroutine beside one that waits in short turns, GOMAXPROCS=1: wall time beside it / alone", "compute",
-			[]metric{{"slowed to", "x", 1, false}}, []cell{{label: "2 CPUs", cpus: 2, procs: "1"}}, (*bench).pair},
-		{"nap", "(5) a goroutine that naps 1 ms beside one that waits in short turns, GOMAXPROCS=1: how late it is", "nap",
-			[]metric{{"alone", "µs", 1e-3, false}, {"beside", "µs", 1e-3, false}}, []cell{{label: "2 CPUs", cpus: 2, procs: "1"}}, (*bench).pair},
+		{"compute", "(5) a goroutine that computes beside one that waits, GOMAXPROCS=1: wall time beside it / alone", "compute",
+			[]metric{{"slowed to", "x", 1, false}}, waits, (*bench).pair},
+		{"nap", "(5) a goroutine that naps 1 ms beside one that waits, GOMAXPROCS=1: how late it is", "nap",
+			[]metric{{"alone", "µs", 1e-3, false}, {"beside", "µs", 1e-3, false}}, waits, (*bench).pair},
 		{"echo", "(6) echo server, 1,000 TCP connections, A requests of 64 bytes outstanding", "server",
 			[]metric{{"throughput", "1/s", 1, true}, {"processor time per request", "ns", 1, false}, {"99th percentile of latency", "µs", 1e-3, false}}, []cell{
 				{label: "A=1", n: 1000, a: 1}, {label: "A=10", n: 1000, a: 10}, {label: "A=100", n: 1000, a: 100},

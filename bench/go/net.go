@@ -20,9 +20,9 @@ import (
 // others are the peers that don't go through a loop, by peer and workload.
 var others = map[string]func(d time.Duration, n, a int) []float64{
 	"net pipes":    netPipes,
-	"net pingpong": func(d time.Duration, _, _ int) []float64 { return []float64{measureTurns(d, netPingponger())} },
-	"net compute":  func(d time.Duration, _, _ int) []float64 { return compute(d, netPingponger()) },
-	"net nap":      func(d time.Duration, _, _ int) []float64 { return nap(d, netPingponger()) },
+	"net pingpong": func(d time.Duration, _, _ int) []float64 { return turns(d, netPartner()) },
+	"net compute":  func(d time.Duration, idle, _ int) []float64 { return compute(d, netPartner(), idle) },
+	"net nap":      func(d time.Duration, idle, _ int) []float64 { return nap(d, netPartner(), idle) },
 	"net server":   netServer,
 }
 
@@ -57,20 +57,19 @@ func netPipes(d time.Duration, n, a int) []float64 {
 	})}
 }
 
-// partnerConn is descriptor 3 as a connection.
-func partnerConn() net.Conn {
+func netPartner() pinger {
 	c, err := net.FileConn(os.NewFile(3, ""))
 	measure.Check(err)
-	return c
-}
-
-func netPingponger() (turn func()) {
-	c, b := partnerConn(), make([]byte, 1)
-	return func() {
-		_, err := c.Write(b)
-		measure.Check(err)
-		_, err = c.Read(b)
-		measure.Check(err)
+	b := make([]byte, 1)
+	return pinger{
+		func() {
+			_, err := c.Write(b)
+			measure.Check(err)
+		},
+		func() {
+			_, err := c.Read(b)
+			measure.Check(err)
+		},
 	}
 }
 

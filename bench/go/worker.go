@@ -53,14 +53,10 @@ var works = map[string]func(open newLoop, d time.Duration, n, a int) []float64{
 	"idle":     idle,
 	"change":   change,
 	"pingpong": pingpong,
-	"compute": func(open newLoop, d time.Duration, _, _ int) []float64 {
-		return compute(d, pingponger(open))
-	},
-	"nap": func(open newLoop, d time.Duration, _, _ int) []float64 {
-		return nap(d, pingponger(open))
-	},
-	"server": server,
-	"many":   many,
+	"compute":  func(open newLoop, d time.Duration, idle, _ int) []float64 { return compute(d, partnerOf(open), idle) },
+	"nap":      func(open newLoop, d time.Duration, idle, _ int) []float64 { return nap(d, partnerOf(open), idle) },
+	"server":   server,
+	"many":     many,
 }
 
 // pipes: a are active, and each passes its byte on to the next.
@@ -184,19 +180,21 @@ func change(open newLoop, d time.Duration, n, _ int) []float64 {
 
 // pingpong: a byte goes to another process, at descriptor 3, and back.
 func pingpong(open newLoop, d time.Duration, _, _ int) []float64 {
-	return []float64{measureTurns(d, pingponger(open))}
+	return turns(d, partnerOf(open))
 }
 
-func measureTurns(d time.Duration, turn func()) float64 {
-	return measure.Cost(d, measure.WallTime, func() int {
-		for range 100 {
-			turn()
-		}
-		return 100
-	})
+// A pinger is how a peer talks with the other process.
+type pinger struct {
+	send func()
+	wait func() // for the answer
 }
 
-func pingponger(open newLoop) (turn func()) {
+func (p pinger) turn() {
+	p.send()
+	p.wait()
+}
+
+func partnerOf(open newLoop) pinger {
 	b, waiting := make([]byte, 1), false
 	l := open(func(c *conn) {
 		_, err := unix.Read(c.fd, b)
@@ -206,18 +204,39 @@ func pingponger(open newLoop) (turn func()) {
 	measure.Check(unix.SetNonblock(3, true))
 	c := &conn{fd: 3}
 	l.add(c)
-	return func() {
-		_, err := unix.Write(c.fd, b)
-		measure.Check(err)
-		for waiting = true; waiting; {
-			l.poll()
-		}
+	return pinger{
+		func() {
+			_, err := unix.Write(c.fd, b)
+			measure.Check(err)
+		},
+		func() {
+			for waiting = true; waiting; {
+				l.poll()
+			}
+		},
 	}
 }
 
+func turns(d time.Duration, p pinger) []float64 {
+	return []float64{measure.Cost(d, measure.WallTime, func() int {
+		for range 100 {
+			p.turn()
+		}
+		return 100
+	})}
+}
+
+// disturb waits: in short turns, or, if idle is 1, for what never comes.
+func disturb(p pinger, idle int) {
+	for idle == 0 {
+		p.turn()
+	}
+	p.wait()
+}
+
 // compute: by how much a goroutine that computes is slowed beside one that
-// waits in short turns.
-func compute(d time.Duration, turn func()) []float64 {
+// waits.
+func compute(d time.Duration, p pinger, idle int) []float64 {
 	n := 1 << 20
 	work := func() time.Duration {
 		start := time.Now()
@@ -232,15 +251,15 @@ func compute(d time.Duration, turn func()) []float64 {
 		n *= 2
 	}
 	alone := work()
-	go forever(turn)
+	go disturb(p, idle)
 	return []float64{float64(work()) / float64(alone)}
 }
 
 var sink uint64
 
-// nap: how late a goroutine that naps is, alone and beside one that waits in
-// short turns, in ns.
-func nap(d time.Duration, turn func()) []float64 {
+// nap: how late a goroutine that naps is, alone and beside one that waits, in
+// ns.
+func nap(d time.Duration, p pinger, idle int) []float64 {
 	const nap = time.Millisecond
 	late := func() float64 {
 		start, n := time.Now(), 0
@@ -250,14 +269,8 @@ func nap(d time.Duration, turn func()) []float64 {
 		return float64(time.Since(start))/float64(n) - float64(nap)
 	}
 	alone := late()
-	go forever(turn)
+	go disturb(p, idle)
 	return []float64{alone, late()}
-}
-
-func forever(turn func()) {
-	for {
-		turn()
-	}
 }
 
 // server sends back what comes in.
