@@ -8,4 +8,6 @@ var selectorsUnderTest = []selectorUnderTest{
 	{"DevpollSelector", generic(NewDevpollSelector)},
 	{"PollSelector", generic(NewPollSelector)},
 	{"SelectSelector", generic(NewSelectSelector)},
+	{"model of /dev/poll", openDevpollModel},
+	{"model of an old /dev/poll", openOldDevpollModel},
 }
