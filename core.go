@@ -129,9 +129,7 @@ func (s *core) init(b backend, copies bool) {
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	key, err := s.register(fileobj, fd, isNumber, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -173,9 +171,7 @@ func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events E
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
@@ -193,9 +189,7 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	key, err := s.modifyKey(fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -234,9 +228,7 @@ func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*Selec
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
@@ -257,15 +249,15 @@ func (s *core) GetMap() *Map {
 	return s.view
 }
 
-// known returns the descriptor by which an object was registered that gives
-// none any more, but ferr.
-func (s *core) known(fileobj any, ferr error) (int, error) {
-	if isComparable(fileobj) {
+// known returns fd, or, where that could not be had, the descriptor by which
+// the object is registered.
+func (s *core) known(fileobj any, fd int, isNumber bool, ferr error) (int, error) {
+	if ferr != nil && !isNumber && isComparable(fileobj) {
 		if fd, ok := s.objects[fileobj]; ok {
 			return fd, nil
 		}
 	}
-	return 0, ferr
+	return fd, ferr
 }
 
 // lookup finds the entry of a descriptor.
@@ -276,11 +268,12 @@ func (s *core) lookup(fd int, ferr error) (*entry, error) {
 	case ferr != nil:
 		return nil, ferr
 	}
-	e := s.table.find(fd)
-	if e == nil {
-		return nil, ErrNotRegistered
+	// Numbers that are no multiples of slotShift's power share an entry with one
+	// that is.
+	if e := s.table.find(fd); e != nil && e.key.FD == fd {
+		return e, nil
 	}
-	return e, nil
+	return nil, ErrNotRegistered
 }
 
 // forget takes an entry out of the table.
@@ -305,12 +298,20 @@ func (s *core) change() uint64 {
 
 // Select implements [Selector].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
-	return s.wait("Select", nil, timeout, nil)
+	ready, err := s.wait(nil, timeout, nil)
+	if err != nil {
+		err = fmt.Errorf("selectors: Select: %w", err)
+	}
+	return ready, err
 }
 
 // AppendReady implements [Selector].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	return s.wait("AppendReady", dst, timeout, nil)
+	ready, err := s.wait(dst, timeout, nil)
+	if err != nil {
+		err = fmt.Errorf("selectors: AppendReady: %w", err)
+	}
+	return ready, err
 }
 
 // SelectContext implements [Selector].
@@ -318,7 +319,18 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
 	}
-	return s.wait("SelectContext", nil, Forever, &cancellation{ctx: ctx, done: ctx.Err() != nil})
+	c := &cancellation{ctx: ctx, done: ctx.Err() != nil}
+	ready, err := s.wait(nil, Forever, c)
+	if c.stop != nil {
+		c.stop()
+	}
+	switch err {
+	case nil:
+		return ready, nil
+	case errCancelled:
+		return nil, ctx.Err()
+	}
+	return nil, fmt.Errorf("selectors: SelectContext: %w", err)
 }
 
 // A cancellation ends one wait when its context is done.
@@ -342,34 +354,19 @@ func (c *cancellation) start(s *core) {
 	})
 }
 
-func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
+func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	s.mu.Lock()
-	ready, err := s.selectReady(dst, timeout, c)
-	s.mu.Unlock()
-	if c != nil && c.stop != nil {
-		c.stop()
-	}
-	switch {
-	case err == nil && len(ready) > len(dst):
-		return ready, nil
-	case err == nil:
-		return dst, nil // ready may have got a new array in vain
-	case err == errCancelled:
-		return dst, c.ctx.Err()
-	}
-	return dst, fmt.Errorf("selectors: %s: %w", call, err)
-}
-
-func (s *core) selectReady(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	if !s.open {
-		return nil, ErrClosed
+		s.mu.Unlock()
+		return dst, ErrClosed
 	}
 	if c != nil && c.done {
-		return nil, errCancelled
+		s.mu.Unlock()
+		return dst, errCancelled
 	}
 	var w waiter
-	if n := len(s.idle); n > 0 {
-		w, s.idle = s.idle[n-1], s.idle[:n-1]
+	if last := len(s.idle) - 1; last >= 0 {
+		w, s.idle = s.idle[last], s.idle[:last]
 	} else {
 		w = s.backend.newWaiter()
 	}
@@ -385,7 +382,11 @@ func (s *core) selectReady(dst []Ready, timeout time.Duration, c *cancellation) 
 		}
 	}
 	s.idle = append(s.idle, w)
-	return ready, err
+	s.mu.Unlock()
+	if err != nil || len(ready) == len(dst) {
+		return dst, err // ready may have got a new array in vain
+	}
+	return ready, nil
 }
 
 // block waits in the kernel, after a look that found nothing. It is called and
