@@ -11,3 +11,9 @@ var selectorsUnderTest = []selectorUnderTest{
 	{"model of /dev/poll", openDevpollModel},
 	{"model of an old /dev/poll", openOldDevpollModel},
 }
+
+var (
+	_ func() (*DevpollSelector, error) = NewDevpollSelector
+	_ Selector                         = (*DevpollSelector)(nil)
+	_ interface{ Fd() uintptr }        = (*DevpollSelector)(nil)
+)
