@@ -97,7 +97,7 @@ type core struct {
 	view    *Map
 
 	// copies says that a blocked wait works on its own copy of the
-	// registrations (poll, select, /dev/poll): a change must make it look
+	// registrations (poll, select): a change must make it look
 	// again. Constant.
 	copies bool
 
@@ -286,8 +286,7 @@ func (s *core) forget(e *entry) {
 }
 
 // change is called before any change of the registrations, and returns the
-// generation of what will be changed. Waits on copies are told first: before
-// illumos 6291 a write to /dev/poll waits for every sleeper.
+// generation of what will be changed.
 func (s *core) change() uint64 {
 	if s.copies {
 		s.signal()

@@ -33,7 +33,7 @@ type devpollDevice interface {
 	write(fds []unix.PollFd) error
 
 	// poll fills fds with what is ready, without waiting or until something
-	// is, and returns how many there are.
+	// is, and returns how many there are, or any number with an error.
 	poll(fds []unix.PollFd, wait bool) (int, error)
 
 	close()
@@ -143,6 +143,9 @@ func (s *devpoll) newWaiter() waiter {
 
 func (w *devpollWaiter) receive(wait bool) {
 	w.n, w.err = w.s.device.poll(w.fds, wait)
+	if w.err != nil {
+		w.n = 0
+	}
 }
 
 func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {

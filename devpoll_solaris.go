@@ -24,9 +24,10 @@ var constructors = []func() (Selector, error){
 
 // A DevpollSelector waits by /dev/poll (poll(4D)). It takes any descriptor
 // that can be polled; regular files are always ready, and a TCP socket that
-// was never connected is never ready. Asked for [EventPriority] alone, the
-// error of a socket doesn't show (so_poll). A descriptor that the system fails
-// to poll is reported once, as ready for all that was asked for.
+// was never connected is never ready. The error of a socket shows as readable
+// and writable (so_poll in sockcommon_sops.c), so not to who asks for
+// [EventPriority] alone. A descriptor that the system fails to poll is reported
+// once, as ready for all that was asked for.
 type DevpollSelector struct{ devpoll }
 
 // NewDevpollSelector returns a selector that waits by /dev/poll. It fails with

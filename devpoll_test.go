@@ -57,18 +57,23 @@ func newDevpollModel() *devpollModel {
 	return m
 }
 
-// openDevpollModel is a constructor for the tests of the contract.
-func openDevpollModel() (Selector, error) {
-	s := new(devpoll)
-	return s, s.start(newDevpollModel(), -1)
-}
+// openDevpollModel is a constructor for the tests of the contract, and
+// openOldDevpollModel another one, for a kernel before illumos 6291.
+var (
+	openDevpollModel    = generic(func() (*devpoll, error) { return newDevpollModel().open() })
+	openOldDevpollModel = generic(func() (*devpoll, error) {
+		m := newDevpollModel()
+		m.old = true
+		return m.open()
+	})
+)
 
-// openOldDevpollModel is another one, on a kernel before illumos 6291.
-func openOldDevpollModel() (Selector, error) {
-	m := newDevpollModel()
-	m.old = true
+func (m *devpollModel) open() (*devpoll, error) {
 	s := new(devpoll)
-	return s, s.start(m, -1)
+	if err := s.start(m, -1); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (m *devpollModel) write(fds []unix.PollFd) error {
@@ -134,11 +139,11 @@ func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
 	}
 	switch {
 	case m.foreign:
-		return 0, unix.EACCES
+		return -1, unix.EACCES
 	case m.closes > 0:
-		return 0, unix.EBADF
+		return -1, unix.EBADF
 	case m.old && m.limit > 0 && len(fds) >= m.limit:
-		return 0, unix.EINVAL
+		return -1, unix.EINVAL
 	}
 	m.readers++
 	defer func() {
@@ -162,7 +167,7 @@ func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
 		}
 		if m.signals > 0 {
 			m.signals--
-			return 0, unix.EINTR
+			return -1, unix.EINTR
 		}
 		if n > 0 || err != nil || !wait {
 			return n, err
@@ -203,7 +208,7 @@ func (m *devpollModel) scan(fds, all []unix.PollFd) (n int, err error) {
 			break
 		}
 		if err != unix.EINTR {
-			return 0, err
+			return -1, err
 		}
 	}
 	for _, p := range all {
@@ -212,7 +217,7 @@ func (m *devpollModel) scan(fds, all []unix.PollFd) (n int, err error) {
 			return n, nil
 		}
 		if errno, fails := m.failing[int(p.Fd)]; fails {
-			return 0, errno
+			return -1, errno
 		}
 		if p.Revents != 0 {
 			fds[n] = p
@@ -250,8 +255,8 @@ func (m *devpollModel) events(fd int) int16 {
 func devpollTest(t *testing.T) (*devpoll, *devpollModel) {
 	t.Helper()
 	m := newDevpollModel()
-	s := new(devpoll)
-	if err := s.start(m, -1); err != nil {
+	s, err := m.open()
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -844,7 +849,7 @@ func TestDevpollClosesTheDeviceWithTheLastWait(t *testing.T) {
 func TestDevpollStartThatFailsClosesTheDevice(t *testing.T) {
 	m := newDevpollModel()
 	m.foreign = true
-	err := new(devpoll).start(m, -1)
+	_, err := m.open()
 	wantErrno(t, err, unix.EACCES)
 	if m.closes != 1 {
 		t.Errorf("the device was closed %d times", m.closes)
