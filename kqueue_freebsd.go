@@ -2,10 +2,15 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build darwin || dragonfly || freebsd || netbsd || openbsd
-
 package selectors
 
-var constructors = []func() (Selector, error){
-	generic(NewPollSelector), generic(NewSelectSelector),
-}
+import "golang.org/x/sys/unix"
+
+const (
+	userFilter  = unix.EVFILT_USER
+	noteTrigger = unix.NOTE_TRIGGER
+
+	// FreeBSD has no filter for urgent data.
+	exceptFilter = 0
+	noteOOB      = 0
+)
