@@ -155,6 +155,9 @@ func (e *entry) knotes() [3]knote {
 	read, write := &k[0], &k[1]
 	switch {
 	case e.pos&noRead != 0:
+		if readTellsWriter {
+			read.flags = companion
+		}
 	case e.events&EventRead != 0:
 		read.flags = unix.EV_ADD
 	case e.pos&noWrite != 0:
@@ -230,22 +233,21 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 			n++
 		}
 	}
-	switch err := s.apply(k[:n]); err {
-	case nil:
+	err := s.apply(k[:n])
+	if err == nil {
 		return nil
-	case unix.EPIPE:
-		// A pipe whose other end is gone: FreeBSD, NetBSD, OpenBSD and
-		// DragonFly don't take the filter for writing (pipe_kqfilter).
-		s.unwatch(fd, e)
+	}
+	s.unwatch(fd, e)
+	switch {
+	case err == unix.EPIPE, err == unix.EBADF && checkOpen(fd) == nil:
+		// A pipe whose other end is gone: most kernels don't take the filter
+		// for writing any more, and NetBSD says EBADF (pipe_kqfilter).
 		s.keep(fd)
 		return nil
-	case unix.EINVAL, unix.ENODEV, unix.EOPNOTSUPP:
-		s.unwatch(fd, e)
+	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP:
 		return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("kevent", err))
-	default:
-		s.unwatch(fd, e)
-		return os.NewSyscallError("kevent", err)
 	}
+	return os.NewSyscallError("kevent", err)
 }
 
 // unwatch deletes the knotes of a registration. It takes no error to heart:
@@ -441,7 +443,9 @@ func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0
 	switch filter := filterOf(event); {
 	case filter == unix.EVFILT_READ:
-		events = EventRead
+		if e.pos&noRead == 0 {
+			events = EventRead
+		}
 	case filter == unix.EVFILT_WRITE:
 		events = EventWrite
 	case !end && event.Fflags&noteOOB != 0:

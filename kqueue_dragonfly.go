@@ -11,4 +11,6 @@ const (
 	noteTrigger  = unix.NOTE_TRIGGER
 	exceptFilter = unix.EVFILT_EXCEPT
 	noteOOB      = unix.NOTE_OOB
+
+	readTellsWriter = false
 )

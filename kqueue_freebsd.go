@@ -13,4 +13,6 @@ const (
 	// FreeBSD has no filter for urgent data.
 	exceptFilter = 0
 	noteOOB      = 0
+
+	readTellsWriter = false
 )

@@ -13,4 +13,9 @@ const (
 	// never asked for.
 	exceptFilter = 0
 	noteOOB      = 0
+
+	// When a pipe's reader goes while the pipe is full, the filter for writing
+	// is not told, but the one for reading is (pipeclose wakes both before it
+	// marks the end that filt_pipewrite looks at).
+	readTellsWriter = true
 )

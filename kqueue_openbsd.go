@@ -13,4 +13,6 @@ const (
 
 	exceptFilter = unix.EVFILT_EXCEPT
 	noteOOB      = unix.NOTE_OOB
+
+	readTellsWriter = false
 )
