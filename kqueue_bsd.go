@@ -239,9 +239,10 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 	}
 	s.unwatch(fd, e)
 	switch {
-	case err == unix.EPIPE, err == unix.EBADF && checkOpen(fd) == nil:
+	case err == unix.EPIPE, err == unix.ENXIO, err == unix.EBADF && checkOpen(fd) == nil:
 		// A pipe whose other end is gone: most kernels don't take the filter
-		// for writing any more, and NetBSD says EBADF (pipe_kqfilter).
+		// for writing any more, and NetBSD says EBADF (pipe_kqfilter). ENXIO
+		// is a terminal's that is gone (ttydev_enter on FreeBSD).
 		s.keep(fd)
 		return nil
 	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP:
