@@ -58,7 +58,7 @@ func workloads(limit int) []workload {
 	return []workload{
 		{"pipes", "(1) N pipes, A of them active: processor time per event", "pipes",
 			[]metric{{"event", "ns", 1, false}}, pipeCells(most / 2), (*bench).solo},
-		{"ready", "(2) N descriptors that are always ready, nothing read: processor time per event", "ready",
+		{"ready", "(2) N always ready, nothing read: processor time per event", "ready",
 			[]metric{{"event", "ns", 1, false}}, cells(most, 1, 10, 100, 1000), (*bench).solo},
 		{"idle", "(3) one ready descriptor beside N idle ones: processor time per wait", "idle",
 			[]metric{{"wait", "ns", 1, false}}, cells(most, 100, 1000, 10_000, min(most, 100_000)), (*bench).solo},
