@@ -111,7 +111,7 @@ func chart(r *results, t *table, ink color.Color) *plot.Plot {
 		}
 		p.Add(line, points)
 		if len(t.cells) > 1 {
-			p.Legend.Add(peer, line, points)
+			p.Legend.Add(peer+"   ", line, points) // room for wider fonts
 			continue
 		}
 		labels, err := plotter.NewLabels(plotter.XYLabels{XYs: xys, Labels: []string{figure(xys[0].Y)}})
