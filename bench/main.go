@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,8 +52,8 @@ func main() {
 	check(err)
 	defer os.RemoveAll(programs)
 	here, limit := build(r, programs, regexp.MustCompile(*who))
-	b := &bench{ctx: ctx, partner: filepath.Join(programs, "go"), ms: *ms, cpus: twoCPUs()}
-	measureAll(b, r, here, workloads(limit), regexp.MustCompile(*only), *rounds)
+	b := &bench{partner: filepath.Join(programs, "go"), ms: *ms, cpus: twoCPUs()}
+	measureAll(ctx, b, r, here, workloads(limit), regexp.MustCompile(*only), *rounds)
 	text := report(r)
 	fmt.Print("\n", text)
 	check(os.WriteFile(filepath.Join(*dir, "results.txt"), []byte(text), 0o666))
@@ -91,13 +92,17 @@ func build(r *results, programs string, who *regexp.Regexp) (here []*peer, limit
 		most = syscall.Rlimit{Cur: l.Max, Max: l.Max}
 		check(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &most))
 	}
+	r.Machine += fmt.Sprintf(", at most %d descriptors", most.Cur)
 	return here, int(most.Cur)
 }
+
+// hang is longer than any sample takes.
+const hang = 2 * time.Minute
 
 // measureAll goes through all cells once in each round, and for each cell
 // through all peers, in an order of chance, so that whatever disturbs the
 // machine disturbs all.
-func measureAll(b *bench, r *results, here []*peer, works []workload, only *regexp.Regexp, rounds int) {
+func measureAll(ctx context.Context, b *bench, r *results, here []*peer, works []workload, only *regexp.Regexp, rounds int) {
 	failed := map[string]bool{}
 	for round := range rounds {
 		for i := range works {
@@ -114,11 +119,14 @@ func measureAll(b *bench, r *results, here []*peer, works []workload, only *rege
 						continue
 					}
 					fmt.Fprintf(os.Stderr, " %s", p.name)
+					var done context.CancelFunc
+					b.ctx, done = context.WithTimeout(ctx, hang)
 					numbers, err := w.run(b, p, w.needs, c)
+					done()
 					if err == nil && len(numbers) != len(w.metrics) {
 						err = errors.New("it gave no result")
 					}
-					if b.ctx.Err() != nil {
+					if ctx.Err() != nil {
 						fmt.Fprintln(os.Stderr, "\nstopped")
 						return
 					}

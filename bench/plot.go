@@ -7,8 +7,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,11 +40,21 @@ var colors = map[string]color.RGBA{
 // plots draws each table twice, as <work>-<metric>-light.svg and -dark.svg.
 func plots(r *results, dir string) error {
 	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
+	plotter.DefaultFont = plot.DefaultFont
 	for _, t := range r.tables() {
 		for theme, ink := range map[string]color.Gray{"light": {0x24}, "dark": {0xd8}} {
-			p := chart(r, t, ink)
+			w, err := chart(r, t, ink).WriterTo(9*vg.Inch, 4*vg.Inch, "svg")
+			if err != nil {
+				return err
+			}
+			var b bytes.Buffer
+			if _, err := w.WriteTo(&b); err != nil {
+				return err
+			}
+			// Not everybody who looks at it has this font.
+			svg := bytes.ReplaceAll(b.Bytes(), []byte("Liberation Sans"), []byte("Liberation Sans,Arial,Helvetica,sans-serif"))
 			name := strings.ReplaceAll(t.Work+"-"+t.Metric+"-"+theme+".svg", " ", "-")
-			if err := p.Save(8*vg.Inch, 4*vg.Inch, filepath.Join(dir, name)); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), svg, 0o666); err != nil {
 				return err
 			}
 		}
@@ -54,8 +66,9 @@ func plots(r *results, dir string) error {
 // cell a dot for each peer.
 func chart(r *results, t *table, ink color.Color) *plot.Plot {
 	p := plot.New()
-	p.BackgroundColor = color.Transparent
+	p.BackgroundColor = nil // the page's shows through
 	p.Title.Text = t.title()
+	p.Title.TextStyle.Font.Size, p.Title.Padding = vg.Points(11), vg.Points(8)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	drawn := slices.DeleteFunc(slices.Clone(t.peers), func(peer string) bool { return colors[peer] == color.RGBA{} })
 	columns := t.cells
@@ -65,10 +78,11 @@ func chart(r *results, t *table, ink color.Color) *plot.Plot {
 	}
 	var ticks plot.ConstantTicks
 	for i, label := range columns {
+		label = strings.NewReplacer(" A=", "\nA=", ", ", ",\n").Replace(label)
 		ticks = append(ticks, plot.Tick{Value: float64(i), Label: label})
 	}
 	p.X.Tick.Marker = ticks
-	p.X.Min, p.X.Max = -.5, float64(len(columns))-.5
+	p.X.Min, p.X.Max = -.3, float64(len(columns))-.5
 	for i, peer := range drawn {
 		var xys plotter.XYs
 		for j, cell := range t.cells {
@@ -97,7 +111,7 @@ func chart(r *results, t *table, ink color.Color) *plot.Plot {
 		}
 		p.Add(line, points)
 		if len(t.cells) > 1 {
-			p.Legend.Add(peer, line, points)
+			p.Legend.Add(peer+"   ", line, points) // room for wider fonts
 			continue
 		}
 		labels, err := plotter.NewLabels(plotter.XYLabels{XYs: xys, Labels: []string{figure(xys[0].Y)}})
@@ -106,7 +120,11 @@ func chart(r *results, t *table, ink color.Color) *plot.Plot {
 		labels.Offset = vg.Point{X: vg.Points(6), Y: -vg.Points(4)}
 		p.Add(labels)
 	}
-	p.Legend.Left, p.Legend.YOffs = false, 0
+	if len(t.cells) > 1 {
+		p.X.Max += float64(len(t.cells)) / 6 // where the legend goes
+	}
+	p.Legend.Top = true
+	p.Y.Min, p.Y.Max = p.Y.Min/1.2, p.Y.Max*1.2
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Color, axis.Tick.Color, axis.Tick.Label.Color = ink, ink, ink
 	}

@@ -16,7 +16,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +57,7 @@ func workloads(limit int) []workload {
 	return []workload{
 		{"pipes", "(1) N pipes, A of them active: processor time per event", "pipes",
 			[]metric{{"event", "ns", 1, false}}, pipeCells(most / 2), (*bench).solo},
-		{"ready", "(2) N descriptors that are always ready, nothing read: processor time per event", "ready",
+		{"ready", "(2) N always ready, nothing read: processor time per event", "ready",
 			[]metric{{"event", "ns", 1, false}}, cells(most, 1, 10, 100, 1000), (*bench).solo},
 		{"idle", "(3) one ready descriptor beside N idle ones: processor time per wait", "idle",
 			[]metric{{"wait", "ns", 1, false}}, cells(most, 100, 1000, 10_000, min(most, 100_000)), (*bench).solo},
@@ -110,8 +109,8 @@ func pipeCells(most int) (list []cell) {
 
 // A bench is how and where to measure.
 type bench struct {
-	ctx     context.Context
-	partner string // the program with the other ends
+	ctx     context.Context // ends all commands
+	partner string          // the program with the other ends
 	ms      int
 	cpus    []int // the first is for what is measured, the last for the other end
 }
@@ -199,9 +198,6 @@ func (b *bench) command(name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(b.ctx, name, args...)
 }
 
-// hang is longer than any cell takes.
-const hang = 2 * time.Minute
-
 // output runs a command on some CPUs and returns the numbers it prints.
 func (b *bench) output(cmd *exec.Cmd, cpus []int) (numbers []float64, err error) {
 	var out, complaint bytes.Buffer
@@ -209,8 +205,6 @@ func (b *bench) output(cmd *exec.Cmd, cpus []int) (numbers []float64, err error)
 	if err := start(cmd, cpus); err != nil {
 		return nil, err
 	}
-	guard := time.AfterFunc(hang, func() { cmd.Process.Kill() })
-	defer guard.Stop()
 	if err := cmd.Wait(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, firstLine(complaint.String()))
 	}

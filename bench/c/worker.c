@@ -252,21 +252,35 @@ static long wakes(void) {
 	return CHUNK;
 }
 
+static double heap_bytes(void) {
+	struct mallinfo2 m = mallinfo2();
+	return m.uordblks + m.hblkhd;
+}
+
 static void many(double ns) {
 	handle = drain;
 	eventfds(n, 0);
-	double bytes = resident(), heap = mallinfo2().uordblks + mallinfo2().hblkhd;
-	double start = now(CPU);
-	add_all(0, n);
-	loop_flush();
-	double cost = now(CPU) - start;
-	heap = mallinfo2().uordblks + mallinfo2().hblkhd - heap;
-	bytes = resident() - bytes;
-	double wake = measure(ns, CPU, wakes);
-	start = now(CPU);
-	remove_all(n);
-	loop_flush();
-	printf("%f %f %f %f %f\n", cost / n, wake, (now(CPU) - start) / n, heap / n, bytes / n);
+	double bytes = resident(), heap = heap_bytes();
+	double added = 0, wake = 0, removed = 0;
+	int times = n < 20000 ? 20000 / n : 1; /* with a new loop each time */
+	for (int i = 0; i < times; i++) {
+		if (i > 0)
+			loop_init();
+		double start = now(CPU);
+		add_all(0, n);
+		loop_flush();
+		added += now(CPU) - start;
+		if (i == 0) {
+			heap = heap_bytes() - heap;
+			bytes = resident() - bytes;
+			wake = measure(ns, CPU, wakes);
+		}
+		start = now(CPU);
+		remove_all(n);
+		loop_flush();
+		removed += now(CPU) - start;
+	}
+	printf("%f %f %f %f %f\n", added / n / times, wake, removed / n / times, heap / n, bytes / n);
 }
 
 static const struct {

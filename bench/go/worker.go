@@ -319,37 +319,43 @@ func listen() int {
 // each registration.
 func many(open newLoop, d time.Duration, n, _ int) []float64 {
 	b := make([]byte, 8)
-	l := open(func(c *conn) {
-		_, err := unix.Read(c.fd, b)
-		measure.Check(err)
-	})
 	conns := eventfds(n, 0)
 	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
-	heap, resident := heapBytes(), measure.ResidentBytes("self")
-
-	start := measure.ProcessorTime()
-	for i := range conns {
-		l.add(&conns[i])
-	}
-	register := (measure.ProcessorTime() - start) / float64(n)
-	heap, resident = heapBytes()-heap, measure.ResidentBytes("self")-resident
-
-	random := rand.New(rand.NewPCG(1, 2))
-	wake := measure.Cost(d, measure.ProcessorTime, func() int {
-		for range chunk {
-			_, err := unix.Write(conns[random.IntN(n)].fd, one)
+	var heap, resident, register, wake, unregister float64
+	times := max(20_000/n, 1) // with a new loop each time
+	for i := range times {
+		l := open(func(c *conn) {
+			_, err := unix.Read(c.fd, b)
 			measure.Check(err)
-			l.poll()
+		})
+		if i == 0 {
+			heap, resident = heapBytes(), measure.ResidentBytes("self")
 		}
-		return chunk
-	})
-
-	start = measure.ProcessorTime()
-	for i := range conns {
-		l.remove(&conns[i])
+		start := measure.ProcessorTime()
+		for i := range conns {
+			l.add(&conns[i])
+		}
+		register += measure.ProcessorTime() - start
+		if i == 0 {
+			heap, resident = heapBytes()-heap, measure.ResidentBytes("self")-resident
+			random := rand.New(rand.NewPCG(1, 2))
+			wake = measure.Cost(d, measure.ProcessorTime, func() int {
+				for range chunk {
+					_, err := unix.Write(conns[random.IntN(n)].fd, one)
+					measure.Check(err)
+					l.poll()
+				}
+				return chunk
+			})
+		}
+		start = measure.ProcessorTime()
+		for i := range conns {
+			l.remove(&conns[i])
+		}
+		unregister += measure.ProcessorTime() - start
 	}
-	unregister := (measure.ProcessorTime() - start) / float64(n)
-	return []float64{register, wake, unregister, heap / float64(n), resident / float64(n)}
+	of := float64(n)
+	return []float64{register / of / float64(times), wake, unregister / of / float64(times), heap / of, resident / of}
 }
 
 func heapBytes() float64 {

@@ -221,32 +221,41 @@ fn resident() -> f64 {
 }
 
 fn many(ns: f64, n: usize) -> Vec<f64> {
-    let (mut l, mut b, mut random) = (Loop::new(), [0; 8], 1u64);
+    let (mut b, mut random) = ([0; 8], 1u64);
     let fds: Vec<RawFd> = (0..n)
         .map(|_| check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) } as i64) as RawFd)
         .collect();
-    let memory = resident();
-    let start = processor_time();
-    for (i, fd) in fds.iter().enumerate() {
-        l.add(*fd, i);
-    }
-    let register = (processor_time() - start) / n as f64;
-    let memory = (resident() - memory) / n as f64;
-    let wake = measure(ns, processor_time, || {
-        for _ in 0..CHUNK {
-            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            write(fds[(random >> 33) as usize % n], &1u64.to_ne_bytes());
-            for event in l.wait() {
-                read(fds[event.token().0], &mut b);
-            }
+    let mut memory = resident();
+    let (mut added, mut wake, mut removed) = (0.0, 0.0, 0.0);
+    let times = std::cmp::max(20000 / n, 1); // with a new loop each time
+    for i in 0..times {
+        let mut l = Loop::new();
+        let start = processor_time();
+        for (i, fd) in fds.iter().enumerate() {
+            l.add(*fd, i);
         }
-        CHUNK
-    });
-    let start = processor_time();
-    for fd in &fds {
-        l.remove(*fd);
+        added += processor_time() - start;
+        if i == 0 {
+            memory = resident() - memory;
+            wake = measure(ns, processor_time, || {
+                for _ in 0..CHUNK {
+                    random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    write(fds[(random >> 33) as usize % n], &1u64.to_ne_bytes());
+                    for event in l.wait() {
+                        read(fds[event.token().0], &mut b);
+                    }
+                }
+                CHUNK
+            });
+        }
+        let start = processor_time();
+        for fd in &fds {
+            l.remove(*fd);
+        }
+        removed += processor_time() - start;
     }
-    vec![register, wake, (processor_time() - start) / n as f64, f64::NAN, memory]
+    let all = (n * times) as f64;
+    vec![added / all, wake, removed / all, f64::NAN, memory / n as f64]
 }
 
 fn main() {
