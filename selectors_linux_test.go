@@ -76,11 +76,22 @@ func openEpoll(t *testing.T) *EpollSelector {
 	return open(t, selectorsUnderTest[0]).(*EpollSelector)
 }
 
+// isModel reports whether s stands on the model of a device, which polls each
+// descriptor more than once for a wait, and so loses what the kernel tells once.
+func isModel(s Selector) bool {
+	_, ok := s.(*devpoll)
+	return ok
+}
+
 // quiet checks that nothing in an epoll set is ready: a wait does not spin.
 func quiet(t *testing.T, s *EpollSelector) {
 	t.Helper()
 	p := []unix.PollFd{{Fd: int32(s.Fd()), Events: unix.POLLIN}}
-	if n, err := unix.Poll(p, 0); n != 0 || err != nil {
+	n, err := unix.Poll(p, 0)
+	for err == unix.EINTR {
+		n, err = unix.Poll(p, 0)
+	}
+	if n != 0 || err != nil {
 		t.Errorf("the set is ready: %#x, %v", p[0].Revents, err)
 	}
 }
@@ -430,6 +441,9 @@ func TestAPressureStallTriggerArrives(t *testing.T) {
 	for _, tt := range selectorsUnderTest {
 		for _, before := range []bool{true, false} {
 			s := open(t, tt)
+			if isModel(s) {
+				continue
+			}
 			var c <-chan answer
 			if before {
 				c = startSelect(s, Forever)
@@ -474,6 +488,9 @@ func TestAChangeOfProcSelfMountsArrives(t *testing.T) {
 		mounted = !mounted
 	}
 	each(t, func(t *testing.T, s Selector) {
+		if isModel(s) {
+			return
+		}
 		d := openFile(t, "/proc/self/mounts", unix.O_RDONLY)
 		key := register(t, s, d.fd, EventPriority, nil)
 		now(t, s)
