@@ -397,7 +397,7 @@ func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
 func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
 	s := w.s
 	start := len(dst)
-	dst = slices.Grow(dst, w.n+len(s.steady))
+	dst = slices.Grow(dst, w.n/2) // two events may be one row
 	for i := range w.events[:w.n] {
 		event := &w.events[i]
 		if filterOf(event) == userFilter {
