@@ -97,7 +97,7 @@ type core struct {
 	view    *Map
 
 	// copies says that a blocked wait works on its own copy of the
-	// registrations (poll, select, /dev/poll): a change must make it look
+	// registrations (poll, select): a change must make it look
 	// again. Constant.
 	copies bool
 
@@ -286,8 +286,7 @@ func (s *core) forget(e *entry) {
 }
 
 // change is called before any change of the registrations, and returns the
-// generation of what will be changed. Waits on copies are told first: before
-// illumos 6291 a write to /dev/poll waits for every sleeper.
+// generation of what will be changed.
 func (s *core) change() uint64 {
 	if s.copies {
 		s.signal()
@@ -298,20 +297,12 @@ func (s *core) change() uint64 {
 
 // Select implements [Selector].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
-	ready, err := s.wait(nil, timeout, nil)
-	if err != nil {
-		err = fmt.Errorf("selectors: Select: %w", err)
-	}
-	return ready, err
+	return s.wait("Select", nil, timeout, nil)
 }
 
 // AppendReady implements [Selector].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	ready, err := s.wait(dst, timeout, nil)
-	if err != nil {
-		err = fmt.Errorf("selectors: AppendReady: %w", err)
-	}
-	return ready, err
+	return s.wait("AppendReady", dst, timeout, nil)
 }
 
 // SelectContext implements [Selector].
@@ -320,17 +311,14 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 		panic("selectors: SelectContext with a nil context")
 	}
 	c := &cancellation{ctx: ctx, done: ctx.Err() != nil}
-	ready, err := s.wait(nil, Forever, c)
+	ready, err := s.wait("SelectContext", nil, Forever, c)
 	if c.stop != nil {
 		c.stop()
 	}
-	switch err {
-	case nil:
-		return ready, nil
-	case errCancelled:
-		return nil, ctx.Err()
+	if err == errCancelled {
+		err = ctx.Err()
 	}
-	return nil, fmt.Errorf("selectors: SelectContext: %w", err)
+	return ready, err
 }
 
 // A cancellation ends one wait when its context is done.
@@ -354,37 +342,44 @@ func (c *cancellation) start(s *core) {
 	})
 }
 
-func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
+// wait is flat, and so is epoll's look, since each return costs something
+// after a system call: the processor has forgotten where it leads to.
+func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	s.mu.Lock()
 	if !s.open {
 		s.mu.Unlock()
-		return dst, ErrClosed
+		return dst, waitError(call, ErrClosed)
 	}
 	if c != nil && c.done {
 		s.mu.Unlock()
 		return dst, errCancelled
 	}
-	var w waiter
-	if last := len(s.idle) - 1; last >= 0 {
-		w, s.idle = s.idle[last], s.idle[:last]
-	} else {
-		w = s.backend.newWaiter()
+	if len(s.idle) == 0 {
+		s.idle = append(s.idle, s.backend.newWaiter())
 	}
+	last := len(s.idle) - 1
+	w := s.idle[last]
 	ready, err := w.look(dst)
 	if len(ready) > len(dst) {
 		s.wakeup = false
-		err = nil
-	} else if err == nil {
+		s.mu.Unlock()
+		return ready, nil
+	}
+	if err == nil {
 		if s.wakeup {
 			s.wakeup = false
 		} else if timeout > 0 {
+			s.idle = s.idle[:last]
 			ready, err = s.block(w, dst, timeout, c)
+			s.idle = append(s.idle, w)
 		}
 	}
-	s.idle = append(s.idle, w)
 	s.mu.Unlock()
-	if err != nil || len(ready) == len(dst) {
-		return dst, err // ready may have got a new array in vain
+	if err != nil {
+		return dst, waitError(call, err)
+	}
+	if len(ready) == len(dst) {
+		return dst, nil // ready may have got a new array in vain
 	}
 	return ready, nil
 }
@@ -525,6 +520,13 @@ func opError(call string, fileobj any, fd int, ferr, err error) error {
 		return fmt.Errorf("selectors: %s of %T: %w", call, fileobj, err)
 	}
 	return fmt.Errorf("selectors: %s of %T (descriptor %d): %w", call, fileobj, fd, err)
+}
+
+func waitError(call string, err error) error {
+	if err == errCancelled {
+		return err
+	}
+	return fmt.Errorf("selectors: %s: %w", call, err)
 }
 
 func eventsError(events EventMask) error {

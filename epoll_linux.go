@@ -46,7 +46,9 @@ func NewEpollSelector() (*EpollSelector, error) {
 	s.fd, err = s.create()
 	if err == nil {
 		// A filter may let epoll_create1 pass and refuse the wait.
-		_, err = epollTry(s.fd, make([]unix.EpollEvent, 1))
+		if _, errno := epollTry(s.fd, make([]unix.EpollEvent, 1)); errno != 0 {
+			err = os.NewSyscallError("epoll_wait", errno)
+		}
 	}
 	if err != nil {
 		s.release()
@@ -170,12 +172,15 @@ func (s *EpollSelector) newWaiter() waiter {
 
 func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
 	w.since = w.s.changes
-	n, err := epollTry(w.s.fd, w.events)
-	if err != nil {
-		return dst, err
+	n, errno := epollTry(w.s.fd, w.events)
+	for errno == unix.EINTR {
+		n, errno = epollTry(w.s.fd, w.events)
 	}
-	w.n, w.twice = n, false
-	if n == len(w.events) {
+	if errno != 0 {
+		return dst, os.NewSyscallError("epoll_wait", errno)
+	}
+	w.n, w.twice = int(n), false
+	if w.n == len(w.events) {
 		w.more()
 	}
 	return w.take(dst)
@@ -199,8 +204,11 @@ func (w *epollWaiter) more() {
 	for w.n == len(w.events) {
 		w.events = slices.Grow(w.events, len(w.events))
 		w.events = w.events[:cap(w.events)]
-		n, _ := epollTry(w.s.fd, w.events[w.n:])
-		w.n += n
+		n, errno := epollTry(w.s.fd, w.events[w.n:])
+		if errno != 0 {
+			return
+		}
+		w.n += int(n)
 	}
 }
 
@@ -277,18 +285,10 @@ var noPwait2 atomic.Bool
 
 // epollTry is epoll_wait without waiting. It can't block, so the runtime need
 // not be told. (epoll_wait itself is not there on every CPU, epoll_pwait is.)
-func epollTry(fd int, events []unix.EpollEvent) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, os.NewSyscallError("epoll_wait", errno)
-		}
-	}
+func epollTry(fd int, events []unix.EpollEvent) (n uintptr, errno unix.Errno) {
+	n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	return n, errno
 }
 
 // epollWait is epoll_wait to the nanosecond, where the system can, and without
