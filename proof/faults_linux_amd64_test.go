@@ -90,45 +90,6 @@ func withFaults(t *testing.T, f func(), faults ...fault) {
 	}
 }
 
-// descriptors counts the process's open descriptors.
-func descriptors(t testing.TB) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
-}
-
-var constructors = map[string]func() (selectors.Selector, error){
-	"epoll":  func() (selectors.Selector, error) { return selectors.NewEpollSelector() },
-	"poll":   func() (selectors.Selector, error) { return selectors.NewPollSelector() },
-	"select": func() (selectors.Selector, error) { return selectors.NewSelectSelector() },
-}
-
-func open(t testing.TB, name string) selectors.Selector {
-	t.Helper()
-	s, err := constructors[name]()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func pipe(t testing.TB) (r, w int) {
-	t.Helper()
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		unix.Close(p[0])
-		unix.Close(p[1])
-	})
-	return p[0], p[1]
-}
-
 // works fails unless a selector does everything with a descriptor that is not
 // registered in it.
 func works(t testing.TB, s selectors.Selector) {
