@@ -480,8 +480,9 @@ func (s *core) signal() error {
 	if s.signalled {
 		return nil
 	}
-	s.signalled = true
-	return s.backend.wake()
+	err := s.backend.wake()
+	s.signalled = err == nil // else the next signal tries again
+	return err
 }
 
 // comeOut is called by a wait that came out after a signal. All who were
@@ -489,7 +490,7 @@ func (s *core) signal() error {
 // here, since only they blocked before signals had its present value.
 func (s *core) comeOut() {
 	s.stale--
-	if s.stale == 0 {
+	if s.stale == 0 && s.signalled {
 		s.signalled = false
 		s.backend.drain()
 	}

@@ -46,7 +46,7 @@ func NewEpollSelector() (*EpollSelector, error) {
 	s.fd, err = s.create()
 	if err == nil {
 		// A filter may let epoll_create1 pass and refuse the wait.
-		if _, errno := epollTry(s.fd, make([]unix.EpollEvent, 1)); errno != 0 {
+		if _, errno := epollTry(s.fd, make([]unix.EpollEvent, 1)); errno != 0 && errno != unix.EINTR {
 			err = os.NewSyscallError("epoll_wait", errno)
 		}
 	}

@@ -4,8 +4,6 @@
 
 //go:build linux
 
-// Package proof holds what would find out if the selectors didn't do what they
-// promise: an oracle, faults, signals and leaks.
 package proof
 
 import (
@@ -21,12 +19,6 @@ import (
 
 	"github.com/go-selectors/selectors"
 	"golang.org/x/sys/unix"
-)
-
-const (
-	R = selectors.EventRead
-	W = selectors.EventWrite
-	P = selectors.EventPriority
 )
 
 // A program is a sequence of steps of three bytes: an operation, and two
@@ -50,6 +42,16 @@ type subject struct {
 	// Until Unregister, or a Modify of the mask, the contract promises
 	// nothing about the events of this key.
 	doubt [slots]bool
+}
+
+// subjects returns a selector of each sort.
+func subjects(t testing.TB) []*subject {
+	t.Helper()
+	return []*subject{
+		{Selector: open(t, "epoll"), name: "epoll", answer: contract},
+		{Selector: open(t, "poll"), name: "poll", answer: contract},
+		{Selector: open(t, "select"), name: "select", answer: blind},
+	}
 }
 
 // contract is what epoll and poll have to answer where poll(2) says revents.
@@ -114,17 +116,7 @@ func newWorld(t testing.TB) *world {
 	w.listener, w.connect = w.bind()
 	w.held, w.refuse = w.bind()
 	w.must(unix.Listen(w.listener, 64))
-	epoll, err := selectors.NewEpollSelector()
-	w.must(err)
-	poll, err := selectors.NewPollSelector()
-	w.must(err)
-	sel, err := selectors.NewSelectSelector()
-	w.must(err)
-	w.subjects = []*subject{
-		{Selector: epoll, name: "epoll", answer: contract},
-		{Selector: poll, name: "poll", answer: contract},
-		{Selector: sel, name: "select", answer: blind},
-	}
+	w.subjects = subjects(t)
 	return w
 }
 

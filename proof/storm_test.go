@@ -1,0 +1,226 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build linux
+
+package proof
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-selectors/selectors"
+	"golang.org/x/sys/unix"
+)
+
+// threads returns the process's threads.
+func threads(t testing.TB) (ids []int) {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range list {
+		id, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// storm sends signals to every thread until it is stopped: the one by which
+// the runtime preempts, and one that the program is notified of. Meanwhile
+// a goroutine computes and collects, so that there is something to preempt.
+func storm(t testing.TB) (stop func()) {
+	t.Helper()
+	notified := make(chan os.Signal, 1)
+	signal.Notify(notified, unix.SIGUSR1)
+	done := make(chan bool)
+	var group sync.WaitGroup
+	group.Go(func() {
+		for n := 0; ; n++ {
+			ids := threads(t)
+			for _, id := range ids {
+				unix.Tgkill(os.Getpid(), id, []unix.Signal{unix.SIGURG, unix.SIGUSR1}[n%2])
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(200 * time.Microsecond):
+			}
+		}
+	})
+	group.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	})
+	return func() {
+		close(done)
+		group.Wait()
+		signal.Stop(notified)
+	}
+}
+
+// A signal, the runtime's own among them, never ends a wait, and doesn't keep it
+// from ending.
+func TestNoSignalEndsOrLengthensAWait(t *testing.T) {
+	defer storm(t)()
+
+	// A wait without a selector sees them, or the test would prove nothing.
+	for start := time.Now(); ; {
+		if _, err := unix.Poll(nil, 100); err == unix.EINTR {
+			break
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("no signal has interrupted poll")
+		}
+	}
+
+	timeouts := []time.Duration{1, time.Microsecond, 50 * time.Microsecond, time.Millisecond, 1500 * time.Microsecond,
+		10 * time.Millisecond, 100 * time.Millisecond}
+	budget := 300 * time.Millisecond
+	if testing.Short() {
+		budget = 50 * time.Millisecond
+	}
+	var group sync.WaitGroup
+	for _, s := range subjects(t) {
+		group.Go(func() {
+			for _, timeout := range timeouts {
+				var longest time.Duration
+				n := 0
+				for start := time.Now(); n == 0 || time.Since(start) < budget; n++ {
+					begin := time.Now()
+					ready, err := s.Select(timeout)
+					took := time.Since(begin)
+					if err != nil || len(ready) != 0 || took < timeout {
+						t.Errorf("%s: Select(%v): %v, %v after %v", s.name, timeout, ready, err, took)
+						return
+					}
+					longest = max(longest, took-timeout)
+				}
+				t.Logf("%6s: %5d waits of %6v, at most %v longer", s.name, n, timeout, longest.Round(time.Microsecond))
+				if longest > 10*time.Second {
+					t.Errorf("%s: Select(%v) takes %v longer", s.name, timeout, longest)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// No event is lost in the storm either.
+func TestNoSignalSwallowsAnEvent(t *testing.T) {
+	defer storm(t)()
+	n := 100
+	if testing.Short() {
+		n = 10
+	}
+	for _, s := range subjects(t) {
+		r, w := pipe(t)
+		if _, err := s.Register(r, R, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			go func() {
+				time.Sleep(time.Millisecond)
+				unix.Write(w, []byte{1})
+			}()
+			ready, err := s.Select(selectors.Forever)
+			if err != nil || len(ready) != 1 {
+				t.Fatalf("%s: %v, %v", s.name, ready, err)
+			}
+			unix.Read(r, make([]byte, 1))
+		}
+	}
+}
+
+// Selectors that were closed under blocked waits leave nothing behind. (Go
+// keeps the threads it has, so that they are only bounded by how many waits are
+// blocked at a time.)
+func TestTenThousandSelectorsLeaveNothing(t *testing.T) {
+	total, batch := 10_000, 40
+	if testing.Short() {
+		total = 400
+	}
+	for name, construct := range constructors {
+		t.Run(name, func(t *testing.T) {
+			r, _ := pipe(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+
+			round := func() {
+				var group sync.WaitGroup
+				var open []selectors.Selector
+				for range batch {
+					s, err := construct()
+					if err != nil {
+						t.Fatal(err)
+					}
+					open = append(open, s)
+					if _, err := s.Register(r, R, make([]byte, 1024)); err != nil {
+						t.Fatal(err)
+					}
+					group.Go(func() {
+						if _, err := s.SelectContext(ctx); !errors.Is(err, selectors.ErrClosed) {
+							t.Errorf("SelectContext: %v", err)
+						}
+					})
+				}
+				time.Sleep(time.Millisecond)
+				for _, s := range open {
+					if err := s.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+				}
+				group.Wait()
+			}
+			round() // so that what the runtime keeps is there
+
+			goroutines, files, tasks, memory := runtime.NumGoroutine(), descriptors(t), len(threads(t)), heap()
+			for n := 0; n < total; n += batch {
+				round()
+			}
+			for start := time.Now(); runtime.NumGoroutine() > goroutines && time.Since(start) < 10*time.Second; {
+				time.Sleep(time.Millisecond)
+			}
+			if n := runtime.NumGoroutine(); n > goroutines {
+				t.Errorf("%d goroutines, before %d", n, goroutines)
+			}
+			if n := descriptors(t); n != files {
+				t.Errorf("%d descriptors, before %d", n, files)
+			}
+			if n := len(threads(t)); n > tasks+batch+20 {
+				t.Errorf("%d threads, before %d", n, tasks)
+			}
+			if n := heap() - memory; n > 1<<20 {
+				t.Errorf("%d bytes more", n)
+			}
+			t.Logf("%d selectors: %d threads, before %d; %d bytes of the heap more", total, len(threads(t)), tasks, heap()-memory)
+		})
+	}
+}
+
+// heap returns how many bytes of the heap are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
