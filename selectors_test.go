@@ -46,7 +46,11 @@ func each(t *testing.T, test func(t *testing.T, s Selector)) {
 	if len(selectorsUnderTest) == 0 {
 		t.Skip("this system has no selector")
 	}
-	for _, tt := range selectorsUnderTest {
+	eachOf(t, selectorsUnderTest, test)
+}
+
+func eachOf(t *testing.T, list []selectorUnderTest, test func(t *testing.T, s Selector)) {
+	for _, tt := range list {
 		t.Run(tt.name, func(t *testing.T) {
 			test(t, open(t, tt))
 		})
