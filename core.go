@@ -129,6 +129,9 @@ func (s *core) init(b backend, copies bool) {
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
+	if ferr != nil && !isNumber {
+		fd, ferr = s.known(fileobj, ferr)
+	}
 	key, err := s.register(fileobj, fd, isNumber, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -170,7 +173,10 @@ func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events E
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	e, err := s.lookup(fileobj, fd, isNumber, ferr)
+	if ferr != nil && !isNumber {
+		fd, ferr = s.known(fileobj, ferr)
+	}
+	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, opError("Unregister", fileobj, fd, ferr, err)
@@ -187,7 +193,10 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	key, err := s.modifyKey(fileobj, fd, isNumber, ferr, events, data)
+	if ferr != nil && !isNumber {
+		fd, ferr = s.known(fileobj, ferr)
+	}
+	key, err := s.modifyKey(fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, opError("Modify", fileobj, fd, ferr, err)
@@ -195,11 +204,11 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, er
 	return key, nil
 }
 
-func (s *core) modifyKey(fileobj any, fd int, isNumber bool, ferr error, events EventMask, data any) (*SelectorKey, error) {
+func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
 	if s.open && (events == 0 || events&^allEvents != 0) {
 		return nil, eventsError(events)
 	}
-	e, err := s.lookup(fileobj, fd, isNumber, ferr)
+	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +234,10 @@ func (s *core) modifyKey(fileobj any, fd int, isNumber bool, ferr error, events 
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	e, err := s.lookup(fileobj, fd, isNumber, ferr)
+	if ferr != nil && !isNumber {
+		fd, ferr = s.known(fileobj, ferr)
+	}
+	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, opError("GetKey", fileobj, fd, ferr, err)
@@ -245,21 +257,24 @@ func (s *core) GetMap() *Map {
 	return s.view
 }
 
-// lookup finds the entry of a file object by its descriptor, or, where that
-// could not be had, by its identity.
-func (s *core) lookup(fileobj any, fd int, isNumber bool, ferr error) (*entry, error) {
-	if !s.open {
-		return nil, ErrClosed
+// known returns the descriptor by which an object was registered that gives
+// none any more, but ferr.
+func (s *core) known(fileobj any, ferr error) (int, error) {
+	if isComparable(fileobj) {
+		if fd, ok := s.objects[fileobj]; ok {
+			return fd, nil
+		}
 	}
-	if ferr != nil {
-		if isNumber || !isComparable(fileobj) {
-			return nil, ferr
-		}
-		known, ok := s.objects[fileobj]
-		if !ok {
-			return nil, ferr
-		}
-		fd = known
+	return 0, ferr
+}
+
+// lookup finds the entry of a descriptor.
+func (s *core) lookup(fd int, ferr error) (*entry, error) {
+	switch {
+	case !s.open:
+		return nil, ErrClosed
+	case ferr != nil:
+		return nil, ferr
 	}
 	e := s.table.find(fd)
 	if e == nil {
@@ -290,12 +305,12 @@ func (s *core) change() uint64 {
 
 // Select implements [Selector].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
-	return s.wait(nil, timeout, nil)
+	return s.wait("Select", nil, timeout, nil)
 }
 
 // AppendReady implements [Selector].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	return s.wait(dst, timeout, nil)
+	return s.wait("AppendReady", dst, timeout, nil)
 }
 
 // SelectContext implements [Selector].
@@ -303,7 +318,7 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
 	}
-	return s.wait(nil, Forever, &cancellation{ctx: ctx, done: ctx.Err() != nil})
+	return s.wait("SelectContext", nil, Forever, &cancellation{ctx: ctx, done: ctx.Err() != nil})
 }
 
 // A cancellation ends one wait when its context is done.
@@ -327,20 +342,22 @@ func (c *cancellation) start(s *core) {
 	})
 }
 
-func (s *core) wait(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
+func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	s.mu.Lock()
 	ready, err := s.selectReady(dst, timeout, c)
 	s.mu.Unlock()
 	if c != nil && c.stop != nil {
 		c.stop()
 	}
-	if err == nil {
+	switch {
+	case err == nil && len(ready) > len(dst):
 		return ready, nil
-	}
-	if err == errCancelled {
+	case err == nil:
+		return dst, nil // ready may have got a new array in vain
+	case err == errCancelled:
 		return dst, c.ctx.Err()
 	}
-	return dst, fmt.Errorf("selectors: Select: %w", err)
+	return dst, fmt.Errorf("selectors: %s: %w", call, err)
 }
 
 func (s *core) selectReady(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
