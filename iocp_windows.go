@@ -362,6 +362,10 @@ func (s *IOCPSelector) add(fd int, e *entry) error {
 	}
 	i, late := s.leaving[base]
 	if late {
+		// Not asked at once, it must be looked at: Wine's WSAIoctl doesn't.
+		if err := checkOpen(windows.Handle(fd)); err != nil {
+			return err
+		}
 		delete(s.leaving, base)
 		s.late++
 	} else if i, err = s.allocate(); err != nil {

@@ -172,6 +172,7 @@ type selectWaiter struct {
 	found  []EventMask // the answer for each of the selector's sockets, 0 when not in take
 	hits   []*entry
 	since  uint64 // the core's changes when look was called
+	waited bool   // the answer is wait's
 }
 
 func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
@@ -200,6 +201,7 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 		w.prepare()
 		err := w.call(0)
 		if err == nil {
+			w.waited = false
 			ready, err := w.take(dst)
 			if len(ready) == len(dst) {
 				w.prepare() // for wait
@@ -228,6 +230,7 @@ func (s *SelectSelector) dropClosed() (found bool) {
 
 func (w *selectWaiter) wait(timeout time.Duration) error {
 	err := w.call(timeout)
+	w.waited = true
 	if err != nil {
 		w.read.clear()
 		w.write.clear()
@@ -256,16 +259,25 @@ func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
 		}
 		w.hit(fd, events)
 	}
+	closed := false
 	for _, e := range w.hits {
-		if mask := w.found[e.pos] & e.events; mask != 0 {
+		mask := w.found[e.pos] & e.events
+		w.found[e.pos] = 0
+		switch {
+		case w.waited && checkOpen(w.s.sockets[e.pos].fd) != nil:
+			// Wine reports as readable what was closed during the wait.
+			closed = true
+		case mask != 0:
 			dst = append(dst, Ready{e.key, mask})
-		} else {
+		default:
 			// It was unconnected when it came, and has urgent data by now.
 			w.s.sockets[e.pos].except = false
 		}
-		w.found[e.pos] = 0
 	}
 	clear(w.hits)
+	if closed {
+		w.s.dropClosed()
+	}
 	return dst, nil
 }
 
