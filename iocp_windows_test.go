@@ -261,6 +261,18 @@ func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
 	if s.inFlight != 0 {
 		t.Errorf("%d packets are missing", s.inFlight)
 	}
+
+	// A wait that comes out after Close leaves the packets that it has taken.
+	s = newIOCP(t)
+	a, _ := tcpPair(t)
+	register(t, s, a, EventWrite, nil)
+	if err := s.newWaiter().wait(hang); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if n := groups(); n > before || s.inFlight != 0 {
+		t.Errorf("%d groups instead of %d, %d packets are missing", n, before, s.inFlight)
+	}
 }
 
 func TestOneHandleOfTheDriverServesAGroupOfSockets(t *testing.T) {
@@ -290,11 +302,10 @@ func TestOneHandleOfTheDriverServesAGroupOfSockets(t *testing.T) {
 func TestRegisteringWithoutEverWaitingUsesNoMoreAndMore(t *testing.T) {
 	s := newIOCP(t)
 	for range 10 * groupSize {
-		h, c := connected(t)
+		h, _ := connected(t)
+		defer windows.Closesocket(h)
 		register(t, s, h, EventWrite, nil)
 		unregister(t, s, h)
-		windows.Closesocket(h)
-		c.Close()
 	}
 	if got := len(s.groups); got > 2 {
 		t.Errorf("%d handles", got)
@@ -371,6 +382,9 @@ func TestARegistrationWaitsForTheOldOnesPacket(t *testing.T) {
 		now(t, s)
 		unregister(t, s, a)
 		key := register(t, s, a, EventWrite, nil)
+		if s.inFlight != 1 {
+			t.Fatalf("%d requests for one socket", s.inFlight)
+		}
 		now(t, s, Ready{key, EventWrite})
 		key = modify(t, s, a, EventRead, nil)
 		now(t, s)
@@ -633,6 +647,23 @@ func TestAResetIsEveryEventThatWasAskedFor(t *testing.T) {
 	}
 }
 
+// A half-close lasts as well, and is nothing to who doesn't read.
+func TestAHalfCloseKeepsNoWaitBusyThatDoesNotRead(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	register(t, s, a, EventPriority, nil)
+	b.CloseWrite()
+	time.Sleep(settle)
+	now(t, s)
+	looks := s.looks
+	idle(t, s)
+	if n := s.looks - looks; n > 5 {
+		t.Errorf("%d looks in one wait", n)
+	}
+	key := modify(t, s, a, EventRead|EventPriority, nil)
+	now(t, s, Ready{key, EventRead})
+}
+
 func TestAFailedConnectIsEveryEventThatWasAskedFor(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -697,6 +728,9 @@ func TestAConnectIsWritableWhenItIsDone(t *testing.T) {
 		sendUrgent(t, c)
 		time.Sleep(settle)
 		idle(t, s)
+		if s, ok := s.(*SelectSelector); ok && s.sockets[1].except {
+			t.Error("a wait goes on looking for urgent data")
+		}
 		key = modify(t, s, h, EventRead|EventPriority, nil)
 		now(t, s, Ready{key, EventPriority})
 	})
