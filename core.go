@@ -97,7 +97,7 @@ type core struct {
 	view    *Map
 
 	// copies says that a blocked wait works on its own copy of the
-	// registrations (poll, select, /dev/poll): a change must make it look
+	// registrations (poll, select): a change must make it look
 	// again. Constant.
 	copies bool
 
@@ -129,9 +129,7 @@ func (s *core) init(b backend, copies bool) {
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	key, err := s.register(fileobj, fd, isNumber, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -173,9 +171,7 @@ func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events E
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
@@ -193,9 +189,7 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	key, err := s.modifyKey(fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -234,9 +228,7 @@ func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*Selec
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	fd, isNumber, ferr := descriptor(fileobj)
 	s.mu.Lock()
-	if ferr != nil && !isNumber {
-		fd, ferr = s.known(fileobj, ferr)
-	}
+	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
 	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
@@ -257,15 +249,15 @@ func (s *core) GetMap() *Map {
 	return s.view
 }
 
-// known returns the descriptor by which an object was registered that gives
-// none any more, but ferr.
-func (s *core) known(fileobj any, ferr error) (int, error) {
-	if isComparable(fileobj) {
+// known returns fd, or, where that could not be had, the descriptor by which
+// the object is registered.
+func (s *core) known(fileobj any, fd int, isNumber bool, ferr error) (int, error) {
+	if ferr != nil && !isNumber && isComparable(fileobj) {
 		if fd, ok := s.objects[fileobj]; ok {
 			return fd, nil
 		}
 	}
-	return 0, ferr
+	return fd, ferr
 }
 
 // lookup finds the entry of a descriptor.
@@ -276,11 +268,12 @@ func (s *core) lookup(fd int, ferr error) (*entry, error) {
 	case ferr != nil:
 		return nil, ferr
 	}
-	e := s.table.find(fd)
-	if e == nil {
-		return nil, ErrNotRegistered
+	// Numbers that are no multiples of slotShift's power share an entry with one
+	// that is.
+	if e := s.table.find(fd); e != nil && e.key.FD == fd {
+		return e, nil
 	}
-	return e, nil
+	return nil, ErrNotRegistered
 }
 
 // forget takes an entry out of the table.
@@ -293,8 +286,7 @@ func (s *core) forget(e *entry) {
 }
 
 // change is called before any change of the registrations, and returns the
-// generation of what will be changed. Waits on copies are told first: before
-// illumos 6291 a write to /dev/poll waits for every sleeper.
+// generation of what will be changed.
 func (s *core) change() uint64 {
 	if s.copies {
 		s.signal()
@@ -318,7 +310,15 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
 	}
-	return s.wait("SelectContext", nil, Forever, &cancellation{ctx: ctx, done: ctx.Err() != nil})
+	c := &cancellation{ctx: ctx, done: ctx.Err() != nil}
+	ready, err := s.wait("SelectContext", nil, Forever, c)
+	if c.stop != nil {
+		c.stop()
+	}
+	if err == errCancelled {
+		err = ctx.Err()
+	}
+	return ready, err
 }
 
 // A cancellation ends one wait when its context is done.
@@ -342,50 +342,46 @@ func (c *cancellation) start(s *core) {
 	})
 }
 
+// wait is flat, and so is epoll's look, since each return costs something
+// after a system call: the processor has forgotten where it leads to.
 func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	s.mu.Lock()
-	ready, err := s.selectReady(dst, timeout, c)
-	s.mu.Unlock()
-	if c != nil && c.stop != nil {
-		c.stop()
-	}
-	switch {
-	case err == nil && len(ready) > len(dst):
-		return ready, nil
-	case err == nil:
-		return dst, nil // ready may have got a new array in vain
-	case err == errCancelled:
-		return dst, c.ctx.Err()
-	}
-	return dst, fmt.Errorf("selectors: %s: %w", call, err)
-}
-
-func (s *core) selectReady(dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	if !s.open {
-		return nil, ErrClosed
+		s.mu.Unlock()
+		return dst, waitError(call, ErrClosed)
 	}
 	if c != nil && c.done {
-		return nil, errCancelled
+		s.mu.Unlock()
+		return dst, errCancelled
 	}
-	var w waiter
-	if n := len(s.idle); n > 0 {
-		w, s.idle = s.idle[n-1], s.idle[:n-1]
-	} else {
-		w = s.backend.newWaiter()
+	if len(s.idle) == 0 {
+		s.idle = append(s.idle, s.backend.newWaiter())
 	}
+	last := len(s.idle) - 1
+	w := s.idle[last]
 	ready, err := w.look(dst)
 	if len(ready) > len(dst) {
 		s.wakeup = false
-		err = nil
-	} else if err == nil {
+		s.mu.Unlock()
+		return ready, nil
+	}
+	if err == nil {
 		if s.wakeup {
 			s.wakeup = false
 		} else if timeout > 0 {
+			s.idle = s.idle[:last]
 			ready, err = s.block(w, dst, timeout, c)
+			s.idle = append(s.idle, w)
 		}
 	}
-	s.idle = append(s.idle, w)
-	return ready, err
+	s.mu.Unlock()
+	if err != nil {
+		return dst, waitError(call, err)
+	}
+	if len(ready) == len(dst) {
+		return dst, nil // ready may have got a new array in vain
+	}
+	return ready, nil
 }
 
 // block waits in the kernel, after a look that found nothing. It is called and
@@ -524,6 +520,13 @@ func opError(call string, fileobj any, fd int, ferr, err error) error {
 		return fmt.Errorf("selectors: %s of %T: %w", call, fileobj, err)
 	}
 	return fmt.Errorf("selectors: %s of %T (descriptor %d): %w", call, fileobj, fd, err)
+}
+
+func waitError(call string, err error) error {
+	if err == errCancelled {
+		return err
+	}
+	return fmt.Errorf("selectors: %s: %w", call, err)
 }
 
 func eventsError(events EventMask) error {

@@ -46,9 +46,9 @@ func NewEpollSelector() (*EpollSelector, error) {
 	s.fd, err = s.create()
 	if err == nil {
 		// A filter may let epoll_create1 pass and refuse the wait.
-		var w epollWaiter
-		w.init(s)
-		err = os.NewSyscallError("epoll_wait", w.receive(0))
+		if _, errno := epollTry(s.fd, make([]unix.EpollEvent, 1)); errno != 0 {
+			err = os.NewSyscallError("epoll_wait", errno)
+		}
 	}
 	if err != nil {
 		s.release()
@@ -167,48 +167,49 @@ type epollWaiter struct {
 }
 
 func (s *EpollSelector) newWaiter() waiter {
-	w := new(epollWaiter)
-	w.init(s)
-	return w
-}
-
-func (w *epollWaiter) init(s *EpollSelector) {
-	w.s = s
-	w.events = make([]unix.EpollEvent, 64)
+	return &epollWaiter{s: s, events: make([]unix.EpollEvent, 64)}
 }
 
 func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
 	w.since = w.s.changes
-	if err := w.receive(0); err != nil {
-		return dst, os.NewSyscallError("epoll_wait", err)
+	n, errno := epollTry(w.s.fd, w.events)
+	for errno == unix.EINTR {
+		n, errno = epollTry(w.s.fd, w.events)
+	}
+	if errno != 0 {
+		return dst, os.NewSyscallError("epoll_wait", errno)
+	}
+	w.n, w.twice = int(n), false
+	if w.n == len(w.events) {
+		w.more()
 	}
 	return w.take(dst)
 }
 
 func (w *epollWaiter) wait(timeout time.Duration) error {
-	err := w.receive(timeout)
-	if err == unix.EINTR {
-		return nil
-	}
-	return os.NewSyscallError("epoll_wait", err)
-}
-
-// receive fills the buffer, and grows it until not all of it is needed. What is
-// ready comes by turns (ep_send_events puts it back at the tail), so the
-// calls after the first bring the rest before they repeat anything.
-func (w *epollWaiter) receive(timeout time.Duration) error {
-	w.twice = false
 	n, err := epollWait(w.s.fd, w.events, timeout)
-	w.n = n
-	for err == nil && w.n == len(w.events) {
-		w.events = slices.Grow(w.events, len(w.events))
-		w.events = w.events[:cap(w.events)]
-		w.twice = true
-		// An error here must not lose what there is already.
-		n, _ := epollWait(w.s.fd, w.events[w.n:], 0)
-		w.n += n
+	w.n, w.twice = n, false
+	if n == len(w.events) {
+		w.more()
 	}
 	return err
+}
+
+// more is called when the buffer is full, and grows it until it is not. What is
+// ready comes by turns (ep_send_events puts it back at the tail), so each call
+// brings the rest before it repeats anything. An error must not lose what there is
+// already; the next look meets it again.
+func (w *epollWaiter) more() {
+	w.twice = true
+	for w.n == len(w.events) {
+		w.events = slices.Grow(w.events, len(w.events))
+		w.events = w.events[:cap(w.events)]
+		n, errno := epollTry(w.s.fd, w.events[w.n:])
+		if errno != 0 {
+			return
+		}
+		w.n += int(n)
+	}
 }
 
 // take matches the events with their registrations. An event that has none is
@@ -282,41 +283,42 @@ func (s *EpollSelector) release() {
 // 5.11, qemu-user hasn't, and some seccomp profiles don't know it.
 var noPwait2 atomic.Bool
 
-// epollWait is epoll_wait to the nanosecond. A negative timeout never ends.
-func epollWait(fd int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
-	// epoll_wait itself is not there on every CPU, epoll_pwait is.
-	if timeout == 0 {
-		// This one can't block, so the runtime need not be told.
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-		return waitResult(n, errno)
-	}
-	if !noPwait2.Load() {
-		// The kernel's struct __kernel_timespec is 64 bit on every CPU.
-		var limit *[2]int64
-		if timeout > 0 {
-			limit = &[2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
-		}
-		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd),
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
-			uintptr(unsafe.Pointer(limit)), 0, 0)
-		if errno != unix.ENOSYS && errno != unix.EPERM {
-			return waitResult(n, errno)
-		}
-		noPwait2.Store(true)
-	}
-	ms := int64(-1)
-	if timeout > 0 {
-		ms = ceil(timeout, time.Millisecond)
-	}
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
-	return waitResult(n, errno)
+// epollTry is epoll_wait without waiting. It can't block, so the runtime need
+// not be told. (epoll_wait itself is not there on every CPU, epoll_pwait is.)
+func epollTry(fd int, events []unix.EpollEvent) (n uintptr, errno unix.Errno) {
+	n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	return n, errno
 }
 
-func waitResult(n uintptr, errno unix.Errno) (int, error) {
-	if errno != 0 {
-		return 0, errno
+// epollWait is epoll_wait to the nanosecond, where the system can, and without
+// EINTR. A negative timeout never ends.
+func epollWait(fd int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
+	var n uintptr
+	errno := unix.ENOSYS
+	if !noPwait2.Load() {
+		var limit *[2]int64 // the kernel's struct __kernel_timespec on every CPU
+		if timeout >= 0 {
+			limit = &[2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
+		}
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd),
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
+			uintptr(unsafe.Pointer(limit)), 0, 0)
 	}
-	return int(n), nil
+	if errno == unix.ENOSYS || errno == unix.EPERM {
+		noPwait2.Store(true)
+		ms := -1
+		if timeout >= 0 {
+			ms = int(ceil(timeout, time.Millisecond))
+		}
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
+	}
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	}
+	return 0, os.NewSyscallError("epoll_wait", errno)
 }

@@ -155,7 +155,9 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 				w.prepare() // for wait
 			}
 			return ready, err
-		case err == unix.EINTR, err == unix.EBADF && w.s.dropClosed():
+		case err == unix.EINTR:
+		case err == unix.EBADF && (w.s.dropClosed() || checkOpen(w.s.r) == nil):
+			// With none found, the number names another file by now.
 		default:
 			return dst, os.NewSyscallError("select", err)
 		}

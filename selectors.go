@@ -47,8 +47,9 @@ const (
 	// level. A selector's own wait doesn't lose them, but others take them
 	// away: a nested selector's outer one, and the Go runtime, which polls
 	// whatever [os.Open] and [os.NewFile] give. Open such files by
-	// unix.Open. A change of the key's mask ([Selector.Modify]) polls the
-	// descriptor too and can take an event that was not yet reported.
+	// unix.Open. On EpollSelector, Register and a change of the mask by Modify
+	// poll the descriptor as well (ep_insert, ep_modify), and take an event
+	// that came before and was not reported yet.
 	EventPriority
 
 	allEvents = EventRead | EventWrite | EventPriority

@@ -7,6 +7,13 @@
 package selectors
 
 var selectorsUnderTest = []selectorUnderTest{
+	{"KqueueSelector", generic(NewKqueueSelector)},
 	{"PollSelector", generic(NewPollSelector)},
 	{"SelectSelector", generic(NewSelectSelector)},
 }
+
+var (
+	_ func() (*KqueueSelector, error) = NewKqueueSelector
+	_ Selector                        = (*KqueueSelector)(nil)
+	_ interface{ Fd() uintptr }       = (*KqueueSelector)(nil)
+)

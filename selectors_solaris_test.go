@@ -5,6 +5,15 @@
 package selectors
 
 var selectorsUnderTest = []selectorUnderTest{
+	{"DevpollSelector", generic(NewDevpollSelector)},
 	{"PollSelector", generic(NewPollSelector)},
 	{"SelectSelector", generic(NewSelectSelector)},
+	{"model of /dev/poll", openDevpollModel},
+	{"model of an old /dev/poll", openOldDevpollModel},
 }
+
+var (
+	_ func() (*DevpollSelector, error) = NewDevpollSelector
+	_ Selector                         = (*DevpollSelector)(nil)
+	_ interface{ Fd() uintptr }        = (*DevpollSelector)(nil)
+)

@@ -15,7 +15,10 @@ import (
 
 // A waker is a pipe whose read end every wait watches. The core never wakes
 // twice before it drains, so that there is at most one byte in it.
-type waker struct{ r, w int }
+type waker struct {
+	r, w int
+	buf  [1]byte // for drain; a local one escapes under the race detector
+}
 
 func newWaker() (waker, error) {
 	var p [2]int
@@ -31,7 +34,7 @@ func newWaker() (waker, error) {
 	if err != nil {
 		return waker{}, os.NewSyscallError("pipe", err)
 	}
-	k := waker{p[0], p[1]}
+	k := waker{r: p[0], w: p[1]}
 	for _, fd := range p {
 		if err := unix.SetNonblock(fd, true); err != nil {
 			k.close()
@@ -53,9 +56,8 @@ func (k *waker) wake() error {
 }
 
 func (k *waker) drain() {
-	var b [1]byte
 	for {
-		if _, err := unix.Read(k.r, b[:]); err != unix.EINTR {
+		if _, err := unix.Read(k.r, k.buf[:]); err != unix.EINTR {
 			return
 		}
 	}

@@ -2,10 +2,15 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build solaris
+//go:build unix && !linux
 
 package selectors
 
-var constructors = []func() (Selector, error){
-	generic(NewPollSelector), generic(NewSelectSelector),
-}
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// sendSignal sends a signal to the process.
+func sendSignal(sig unix.Signal) { unix.Kill(os.Getpid(), sig) }

@@ -1,0 +1,253 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build solaris || linux
+
+package selectors
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// devpoll is DevpollSelector but for its system calls, so that it also runs on
+// the model of the device that devpoll_test.go has for Linux. The kernel's side
+// is uts/common/io/devpoll.c of illumos, whose functions are named here.
+type devpoll struct {
+	core
+	waker
+	device devpollDevice // constant
+	fd     int           // of the device; constant while the selector is in use
+}
+
+// A devpollDevice is an open /dev/poll. It keeps a set of descriptors and
+// what each is watched for.
+type devpollDevice interface {
+	// write changes the set, entry by entry. It ORs the events to those that
+	// it has for the descriptor, and clears those for pollRemove. It stops at
+	// the first entry that fails.
+	write(fds []unix.PollFd) error
+
+	// poll fills fds with what is ready, without waiting or until something
+	// is, and returns how many there are, or any number with an error.
+	poll(fds []unix.PollFd, wait bool) (int, error)
+
+	close()
+}
+
+// pollRemove alone in an entry's events takes its descriptor out of the set.
+const pollRemove = 0x0800
+
+// start makes the selector work on a device. Where it fails it has closed it.
+func (s *devpoll) start(device devpollDevice, fd int) error {
+	k, err := newWaker()
+	if err != nil {
+		device.close()
+		return err
+	}
+	s.waker, s.device, s.fd = k, device, fd
+	err = s.write(newPollFd(s.r, EventRead))
+	if err == nil {
+		_, err = device.poll(make([]unix.PollFd, 1), false)
+		err = os.NewSyscallError("ioctl", err)
+	}
+	if err != nil {
+		s.release()
+		return err
+	}
+	// All waits share the set in the kernel, so there are no copies.
+	s.init(s, false)
+	return nil
+}
+
+// write changes the set of the device.
+//
+// A kernel that is older than illumos 6291 lets the writer wait until nobody
+// sleeps in DP_POLL (dpwrite), and Solaris comes without sources: so whoever
+// sleeps is told first. That also makes them look again with room for one
+// descriptor more.
+func (s *devpoll) write(fds ...unix.PollFd) error {
+	s.signal()
+	for {
+		err := s.device.write(fds)
+		if err != unix.EINTR {
+			return os.NewSyscallError("write", err)
+		}
+	}
+}
+
+// watch sets what a descriptor is watched for, or leaves it unwatched.
+//
+// The entry that counts is the last. The device doesn't know when a descriptor
+// is closed, so there may be events of an earlier owner of the number, to
+// which new ones would be added. A removal clears them, but is skipped where
+// the descriptor was closed when its events were written (dpwrite, where
+// pd_fp is NULL): the first entry undoes that.
+func (s *devpoll) watch(fd int, events EventMask) error {
+	p := newPollFd(fd, events)
+	err := s.write(p, unix.PollFd{Fd: p.Fd, Events: pollRemove}, p)
+	if err != nil {
+		s.remove(fd, nil)
+	}
+	return err
+}
+
+func (s *devpoll) add(fd int, e *entry) error {
+	// Nobody may take the waker out, and the device polls as POLLERR (dppoll).
+	if fd == s.r || fd == s.fd {
+		return os.NewSyscallError("write", unix.EINVAL)
+	}
+	// The device takes a closed descriptor without an error.
+	if err := checkOpen(fd); err != nil {
+		return err
+	}
+	return s.watch(fd, e.events)
+}
+
+func (s *devpoll) modify(fd int, _ EventMask, e *entry) error {
+	if err := checkOpen(fd); err != nil {
+		s.remove(fd, e)
+		return err
+	}
+	return s.watch(fd, e.events)
+}
+
+// remove takes no error to heart. The device has none for a descriptor that
+// was closed, or closed and reused; if it refuses all writes, as it does to
+// every process but one after a fork, it also refuses to wait.
+func (s *devpoll) remove(fd int, _ *entry) {
+	s.write(unix.PollFd{Fd: int32(fd), Events: pollRemove})
+}
+
+// A devpollWaiter has the buffer for the results. All that is ready fits into
+// it, as far as it was registered when look was called.
+type devpollWaiter struct {
+	s     *devpoll
+	timer *time.Timer
+	fds   []unix.PollFd
+	n     int    // how many results there are
+	err   error  // instead of results
+	since uint64 // the core's changes when look was called
+}
+
+func (s *devpoll) newWaiter() waiter {
+	w := &devpollWaiter{s: s}
+	w.timer = time.AfterFunc(Forever, w.expire)
+	w.timer.Stop()
+	return w
+}
+
+func (w *devpollWaiter) receive(wait bool) {
+	w.n, w.err = w.s.device.poll(w.fds, wait)
+	if w.err != nil {
+		w.n = 0
+	}
+}
+
+func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {
+	s := w.s
+	w.since = s.changes
+	// One for the waker, and not one more: older kernels refuse as many as a
+	// process may have descriptors. With those of the device and of the
+	// waker's write end that many can't be in the set.
+	n := s.table.n + 1
+	w.fds = slices.Grow(w.fds[:0], n)[:n]
+	w.receive(false)
+	for w.err == unix.EINTR {
+		w.receive(false)
+	}
+	return w.take(dst)
+}
+
+// wait leaves errors to take.
+//
+// It doesn't give its timeout to the kernel. After a signal, libc's ioctl
+// starts DP_POLL again with the whole timeout, as it does for every handler
+// with SA_RESTART (SYSCALL_RESTART_RVAL1 in common/sys/ioctl.s), which all of
+// Go's have: one child that ends every second would hold up a wait of two
+// seconds for ever.
+func (w *devpollWaiter) wait(timeout time.Duration) error {
+	if timeout >= 0 {
+		w.timer.Reset(timeout)
+		defer w.timer.Stop()
+	}
+	w.receive(true)
+	return nil
+}
+
+// expire ends a wait whose timeout is over. If it has ended already, this
+// is for nothing but does no harm.
+func (w *devpollWaiter) expire() {
+	w.s.mu.Lock()
+	w.s.signal()
+	w.s.mu.Unlock()
+}
+
+func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
+	s := w.s
+	if w.err != nil && w.err != unix.EINTR {
+		var err error
+		if dst, err = s.isolate(dst, w.err); err != nil {
+			return dst, err
+		}
+		w.receive(false)
+	}
+	for i := range w.fds[:w.n] {
+		p := &w.fds[i]
+		fd := int(p.Fd)
+		if fd == s.r {
+			continue
+		}
+		e := s.table.find(fd)
+		switch {
+		case e == nil:
+			// Its removal was made while the wait was on its way. If nothing
+			// was changed the kernel has lost it.
+			if w.since == s.changes {
+				s.remove(fd, nil)
+			}
+		case e.gen > w.since:
+			// It may be of an earlier registration of the same number.
+		case p.Revents&unix.POLLNVAL != 0:
+			// Closed while registered: it would be reported for ever.
+			s.remove(fd, e)
+		default:
+			if mask := pollMask(p) & e.events; mask != 0 {
+				dst = append(dst, Ready{e.key, mask})
+			}
+		}
+	}
+	w.n = 0
+	return dst, nil
+}
+
+// isolate looks for what made DP_POLL fail. If a single descriptor can't be
+// polled, nothing can (dp_pcache_poll): one that was closed and names a
+// device without a poll routine by now, or a STREAM that was linked under a
+// multiplexer. A write polls each descriptor as well, and so tells which it
+// is. That one is reported once as what an error counts as, all that was asked
+// for, and then left out of the set.
+func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
+	start := len(dst)
+	// If not even the waker can be written, it is the device that refuses.
+	if s.write(newPollFd(s.r, EventRead)) == nil {
+		for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
+			if s.watch(e.key.FD, e.events) != nil {
+				dst = append(dst, Ready{e.key, e.events})
+			}
+		}
+	}
+	if len(dst) == start {
+		return dst, os.NewSyscallError("ioctl", err)
+	}
+	return dst, nil
+}
+
+func (s *devpoll) release() {
+	s.device.close()
+	s.waker.close()
+}

@@ -1,0 +1,47 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors_test
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-selectors/selectors"
+)
+
+// A selector is a file object as well, by its Fd method, and can be registered
+// in another one: it is readable when something in it is ready. So a group of
+// descriptors can be put off as one. KqueueSelector can do the same.
+func ExampleEpollSelector_Fd() {
+	inner, err := selectors.NewEpollSelector()
+	check(err)
+	defer inner.Close()
+	outer, err := selectors.NewEpollSelector()
+	check(err)
+	defer outer.Close()
+	client, server := connect()
+	defer client.Close()
+	defer server.Close()
+
+	_, err = inner.Register(server, selectors.EventRead, "server")
+	check(err)
+	_, err = outer.Register(inner, selectors.EventRead, nil)
+	check(err)
+
+	_, err = io.WriteString(client, "hello")
+	check(err)
+	ready, err := outer.Select(time.Minute)
+	check(err)
+	fmt.Println(ready[0].Key.FileObj == inner)
+
+	// The outer one says that a look at the inner one is worth it.
+	ready, err = inner.Select(0)
+	check(err)
+	fmt.Println(ready[0].Key.Data)
+	// Output:
+	// true
+	// server
+}

@@ -1,0 +1,152 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The tests run the program as another process: their own binary, which calls
+// main instead of the tests.
+const runMain = "SELECTORS_EXAMPLE_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// start runs the server on a free port.
+func start(t *testing.T) (server *exec.Cmd, addr string) {
+	t.Helper()
+	server = exec.Command(os.Args[0], "-addr", "localhost:0")
+	server.Env = append(os.Environ(), runMain+"=1")
+	server.Stderr = os.Stderr
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Kill()
+		server.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("the server says %q", line)
+	}
+	return server, addr
+}
+
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(time.Minute))
+	return c.(*net.TCPConn)
+}
+
+func send(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expect(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != text {
+		t.Fatalf("got %q (%v), want %q", got, err, text)
+	}
+}
+
+func TestEchoesToAThousandClientsAtOnce(t *testing.T) {
+	_, addr := start(t)
+	clients := make([]*net.TCPConn, 1000)
+	for i := range clients {
+		clients[i] = dial(t, addr)
+	}
+	for round := range 3 {
+		for i, c := range clients {
+			send(t, c, fmt.Sprintf("client %d round %d", i, round))
+		}
+		for i, c := range clients {
+			expect(t, c, fmt.Sprintf("client %d round %d", i, round))
+		}
+	}
+	for i, c := range clients {
+		c.CloseWrite()
+		if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+			t.Fatalf("client %d read %d, %v at the end, want EOF", i, n, err)
+		}
+	}
+}
+
+func TestSurvivesClientsThatVanish(t *testing.T) {
+	_, addr := start(t)
+	steady := dial(t, addr)
+	for range 100 {
+		c := dial(t, addr)
+		send(t, c, strings.Repeat("x", 5000))
+		c.SetLinger(0)
+		c.Close() // resets the connection
+	}
+	send(t, steady, "still there?")
+	expect(t, steady, "still there?")
+}
+
+func TestAClientThatDoesNotReadIsLetGo(t *testing.T) {
+	_, addr := start(t)
+	steady := dial(t, addr)
+	greedy := dial(t, addr)
+	chunk := make([]byte, 1<<20)
+	for {
+		if _, err := greedy.Write(chunk); err != nil {
+			if os.IsTimeout(err) {
+				t.Fatal(err)
+			}
+			break // reset by the server
+		}
+	}
+	send(t, steady, "still there?")
+	expect(t, steady, "still there?")
+}
+
+func TestEndsCleanlyOnCtrlC(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("os.Process can't send an interrupt on Windows")
+	}
+	server, addr := start(t)
+	c := dial(t, addr)
+	send(t, c, "hello")
+	expect(t, c, "hello")
+	if err := server.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}

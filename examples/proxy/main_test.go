@@ -1,0 +1,291 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests run the program as another process: their own binary, which calls
+// main instead of the tests.
+const runMain = "SELECTORS_EXAMPLE_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// start runs the proxy on a free port, for a target.
+func start(t *testing.T, to string) (proxy *exec.Cmd, addr string) {
+	t.Helper()
+	return startCommand(t, exec.Command(os.Args[0], "-addr", "localhost:0", "-to", to))
+}
+
+func startCommand(t *testing.T, proxy *exec.Cmd) (_ *exec.Cmd, addr string) {
+	t.Helper()
+	proxy.Env = append(os.Environ(), runMain+"=1")
+	proxy.Stderr = os.Stderr
+	out, err := proxy.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		proxy.Process.Kill()
+		proxy.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("the proxy says %q", line)
+	}
+	addr, _, _ = strings.Cut(addr, " ")
+	return proxy, addr
+}
+
+// serve runs a server that hands each connection to a function.
+func serve(t *testing.T, handle func(c *net.TCPConn)) (addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			c.SetDeadline(time.Now().Add(time.Minute))
+			go handle(c.(*net.TCPConn))
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func echo(c *net.TCPConn) {
+	io.Copy(c, c)
+	c.Close()
+}
+
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(time.Minute))
+	return c.(*net.TCPConn)
+}
+
+// try exchanges a byte over a connection that the proxy may reset at any time.
+func try(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	c.Write([]byte{'x'})
+	_, err = c.Read(make([]byte, 1))
+	return err
+}
+
+func exchange(t *testing.T, c *net.TCPConn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != text {
+		t.Fatalf("got %q (%v), want %q", got, err, text)
+	}
+}
+
+func TestThousandsOfConnectionsAtOnce(t *testing.T) {
+	n := 2000
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if uint64(limit.Cur) < uint64(2*n+100) {
+		n = int(limit.Cur)/2 - 100
+		t.Logf("only %d connections fit into this system's limit", n)
+	}
+	_, addr := start(t, serve(t, echo))
+	clients := make([]*net.TCPConn, n)
+	for i := range clients {
+		clients[i] = dial(t, addr)
+	}
+	for round := range 2 {
+		for i, c := range clients {
+			exchange(t, c, fmt.Sprintf("client %d round %d", i, round))
+		}
+	}
+}
+
+func TestPassesOnEveryByteBothWays(t *testing.T) {
+	_, addr := start(t, serve(t, echo))
+	c := dial(t, addr)
+	sent := make([]byte, 20<<20)
+	for i := range sent {
+		sent[i] = byte(i ^ i>>8 ^ i>>16)
+	}
+	go func() {
+		c.Write(sent)
+		c.CloseWrite()
+	}()
+	got, err := io.ReadAll(c)
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("got %d bytes (%v), want the %d that were sent", len(got), err, len(sent))
+	}
+}
+
+func TestPassesOnAHalfClose(t *testing.T) {
+	// This server answers after the end of the request.
+	_, addr := start(t, serve(t, func(c *net.TCPConn) {
+		request, err := io.ReadAll(c)
+		fmt.Fprintf(c, "%d bytes, %v", len(request), err)
+		c.Close()
+	}))
+	c := dial(t, addr)
+	if _, err := c.Write(make([]byte, 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c)
+	if want := "100000 bytes, <nil>"; err != nil || string(answer) != want {
+		t.Fatalf("got %q (%v), want %q", answer, err, want)
+	}
+}
+
+func TestASlowReaderSlowsDownItsWriterAlone(t *testing.T) {
+	read := make(chan struct{})
+	received := make(chan int64, 1)
+	_, addr := start(t, serve(t, func(c *net.TCPConn) {
+		first := make([]byte, 1)
+		io.ReadFull(c, first)
+		if first[0] == 'e' {
+			c.Write(first)
+			echo(c)
+			return
+		}
+		c.SetReadBuffer(64 << 10)
+		<-read
+		n, _ := io.Copy(io.Discard, c)
+		received <- n + 1
+		c.Close()
+	}))
+	steady := dial(t, addr)
+	exchange(t, steady, "e")
+	slow := dial(t, addr)
+
+	// The kernels' buffers take some megabytes. A proxy that goes on reading
+	// takes it all.
+	slow.SetWriteDeadline(time.Now().Add(2 * time.Second))
+	sent, err := slow.Write(make([]byte, 256<<20))
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the proxy took %d bytes that nobody read: %v", sent, err)
+	}
+	exchange(t, steady, "still there?")
+
+	close(read)
+	slow.CloseWrite()
+	if n := <-received; n != int64(sent) {
+		t.Fatalf("%d bytes arrived of %d", n, sent)
+	}
+}
+
+func TestPassesOnAReset(t *testing.T) {
+	result := make(chan error, 1)
+	_, addr := start(t, serve(t, func(c *net.TCPConn) {
+		_, err := io.Copy(c, c)
+		result <- err
+		c.Close()
+	}))
+	c := dial(t, addr)
+	exchange(t, c, "hello")
+	c.SetLinger(0)
+	c.Close()
+	if err := <-result; !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("the server got %v, want %v", err, syscall.ECONNRESET)
+	}
+}
+
+func TestAServerThatIsNotThereEndsTheConnectionAlone(t *testing.T) {
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := listener.Addr().String()
+	listener.Close()
+	_, addr := start(t, target)
+	for range 3 {
+		if err := try(addr); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("a connection to nowhere: %v", err)
+		}
+	}
+}
+
+func TestGoesOnWhenItsDescriptorsHaveRunOut(t *testing.T) {
+	for _, limit := range []string{"29", "30"} { // one of them runs out in accept
+		_, addr := startCommand(t, exec.Command("sh", "-c", `ulimit -n $1 && exec "$0" -addr localhost:0 -to $2`,
+			os.Args[0], limit, serve(t, echo)))
+		steady := dial(t, addr)
+		exchange(t, steady, "hello")
+		var many []net.Conn
+		for range 30 {
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				many = append(many, c)
+			} else if !errors.Is(err, syscall.ECONNRESET) {
+				t.Fatal(err)
+			}
+		}
+		exchange(t, steady, "still there?")
+		for _, c := range many {
+			c.Close()
+		}
+		exchange(t, steady, "still there?")
+		for try(addr) != nil {
+		}
+	}
+}
+
+func TestEndsCleanlyOnCtrlC(t *testing.T) {
+	proxy, addr := start(t, serve(t, echo))
+	exchange(t, dial(t, addr), "hello")
+	if err := proxy.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := proxy.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,169 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The tests run the program as another process: their own binary, which calls
+// main instead of the tests.
+const runMain = "SELECTORS_EXAMPLE_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
+	out = new(bytes.Buffer)
+	cmd = exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), runMain+"=1")
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	return cmd, out
+}
+
+func lastLine(out *bytes.Buffer) string {
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	return lines[len(lines)-1]
+}
+
+// serve runs a server that hands each connection to a function.
+func serve(t *testing.T, handle func(c net.Conn)) (addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+			go handle(c)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func TestFetchesFromItsOwnServer(t *testing.T) {
+	cmd, out := command(t)
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if line := lastLine(out); !strings.HasPrefix(line, "100 pages, 1690 bytes, in ") {
+		t.Fatalf("the program says %q", line)
+	}
+}
+
+func TestFetchesAllPagesSideBySide(t *testing.T) {
+	// No page is complete before all are asked for, and each is 300 kB.
+	var all sync.WaitGroup
+	all.Add(100)
+	listener, err := net.Listen("tcp4", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write(make([]byte, 100_000))
+		all.Done()
+		all.Wait()
+		w.Write(make([]byte, 200_000))
+	})}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+
+	cmd, out := command(t, "-from", listener.Addr().String(), "-patience", "1m")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if line := lastLine(out); !strings.HasPrefix(line, "100 pages, 30000000 bytes, in ") {
+		t.Fatalf("the program says %q", line)
+	}
+}
+
+func TestAPageHasItsTimeAndNoLonger(t *testing.T) {
+	addr := serve(t, func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.0 200 OK\r\n\r\nthis is only the beginning")
+	})
+	began := time.Now()
+	cmd, out := command(t, "-from", addr, "-patience", "1s")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(began); d < time.Second {
+		t.Errorf("the program has given up after %v", d)
+	}
+	if n := strings.Count(out.String(), ": i/o timeout\n"); n != 100 {
+		t.Errorf("the program says %q, which has %d timeouts", out, n)
+	}
+}
+
+func TestTellsWhyAPageCannotBeHad(t *testing.T) {
+	addr := serve(t, func(c net.Conn) { c.Close() })
+	listener, err := net.Listen("tcp4", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := listener.Addr().String()
+	listener.Close()
+	for _, from := range []string{addr, nobody} {
+		cmd, out := command(t, "-from", from)
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if line := lastLine(out); !strings.HasPrefix(line, "0 pages, 0 bytes, in ") {
+			t.Errorf("the program says %q", line)
+		}
+		if n := strings.Count(out.String(), "page "); n != 100 {
+			t.Errorf("the program says %q, which has %d pages", out, n)
+		}
+	}
+}
+
+func TestEndsCleanlyOnCtrlC(t *testing.T) {
+	var asked, hungUp sync.WaitGroup
+	asked.Add(100)
+	hungUp.Add(100)
+	addr := serve(t, func(c net.Conn) {
+		c.Read(make([]byte, 100))
+		asked.Done()
+		io.Copy(io.Discard, c)
+		hungUp.Done()
+	})
+	cmd, out := command(t, "-from", addr, "-patience", "1h")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	asked.Wait()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	hungUp.Wait()
+	if strings.Contains(out.String(), "page") {
+		t.Fatalf("the program says %q", out)
+	}
+}

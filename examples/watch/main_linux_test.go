@@ -1,0 +1,188 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests run the program as another process: their own binary, which calls
+// main instead of the tests.
+const runMain = "SELECTORS_EXAMPLE_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const quiet = 300 * time.Millisecond
+
+// A program is one that watches dir.
+type program struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	dir   string
+	lines <-chan string
+	blind string // why it tells of no pressure
+}
+
+func start(t *testing.T) *program {
+	t.Helper()
+	p := &program{t: t, dir: t.TempDir()}
+	p.cmd = exec.Command(os.Args[0], "-quiet", quiet.String(), "-pressure", "cpu", p.dir)
+	p.cmd.Env = append(os.Environ(), runMain+"=1")
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string)
+	p.lines = lines
+	done := make(chan struct{})
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			select {
+			case lines <- scanner.Text():
+			case <-done:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(done)
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
+	})
+	p.says("watching " + p.dir)
+	return p
+}
+
+// says returns what follows a prefix in the next line that has it, and leaves
+// out pressure, which may be told at any time.
+func (p *program) says(prefix string) string {
+	p.t.Helper()
+	timeout := time.After(time.Minute)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				p.t.Fatalf("the program has ended, and did not say %q", prefix)
+			}
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
+				return rest
+			}
+			if why, ok := strings.CutPrefix(line, "no word about pressure: "); ok {
+				p.blind = why
+			} else if !strings.HasPrefix(line, "pressure: ") {
+				p.t.Fatalf("the program says %q, want %q", line, prefix)
+			}
+		case <-timeout:
+			p.t.Fatalf("the program doesn't say %q", prefix)
+		}
+	}
+}
+
+func (p *program) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func TestTellsWhatChangesOnceItIsQuiet(t *testing.T) {
+	p := start(t)
+	names := []string{"a", "b", "c"}
+	var last time.Time
+	for _, name := range names {
+		last = time.Now()
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(quiet / 3)
+	}
+	told := make(map[string]bool)
+	for !told["c"] { // in one line, unless the machine is slow
+		for _, name := range strings.Fields(p.says("changed: ")) {
+			told[name] = true
+		}
+	}
+	if d := time.Since(last); d < quiet {
+		t.Errorf("told after %v, before it was quiet for %v", d, quiet)
+	}
+	for _, name := range names {
+		if !told[name] {
+			t.Errorf("%s was not told", name)
+		}
+	}
+
+	if err := os.Rename(filepath.Join(p.dir, "a"), filepath.Join(p.dir, "d")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(p.dir, "b")); err != nil {
+		t.Fatal(err)
+	}
+	clear(told)
+	for !told["a"] || !told["d"] || !told["b"] {
+		for _, name := range strings.Fields(p.says("changed: ")) {
+			told[name] = true
+		}
+	}
+}
+
+func TestSignalsComeIntoTheLoop(t *testing.T) {
+	p := start(t)
+	for range 20 {
+		p.signal(syscall.SIGUSR1)
+		if n := p.says("changes: "); n != "0" {
+			t.Fatalf("%s changes, want 0", n)
+		}
+	}
+}
+
+func TestTellsOfPressure(t *testing.T) {
+	p := start(t)
+	if p.blind != "" {
+		t.Skipf("no pressure-stall triggers: %s", p.blind)
+	}
+	// More processes than processors, so that some of them wait.
+	for range 3 * runtime.NumCPU() {
+		busy := exec.Command("sh", "-c", "while :; do :; done")
+		if err := busy.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			busy.Process.Kill()
+			busy.Wait()
+		})
+	}
+	for range 2 { // not only once
+		p.says("pressure: cpu")
+	}
+}
+
+func TestEndsCleanlyOnCtrlC(t *testing.T) {
+	p := start(t)
+	p.signal(os.Interrupt)
+	for range p.lines {
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}

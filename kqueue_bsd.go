@@ -1,0 +1,518 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package selectors
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var constructors = []func() (Selector, error){
+	generic(NewKqueueSelector), generic(NewPollSelector), generic(NewSelectSelector),
+}
+
+// A KqueueSelector waits by kqueue(2). A wait that has to block blocks a
+// thread: Go's own poller can't watch a kqueue.
+//
+// Regular files and directories are always ready, as they are for poll. What
+// the kernel has no filter for is refused with its error, such as ENODEV for
+// /dev/null on FreeBSD and EINVAL for /dev/tty on macOS: [SelectSelector] can
+// wait for those. A kqueue, another selector's Fd among them, can be
+// registered for EventRead alone.
+//
+// EventPriority is for sockets on macOS, DragonFly and OpenBSD; elsewhere, and
+// for all other descriptors, Register and Modify refuse it with an error that
+// matches [errors.ErrUnsupported].
+//
+// The kernel tells less than Linux does about some descriptors: a TCP socket
+// that was never connected is not ready for anything, and on most of these
+// systems a pipe's read end can be written to, so that it is ready for
+// EventWrite as long as the other end is open.
+type KqueueSelector struct {
+	core
+	fd int // the kqueue; constant while the selector is in use
+
+	// steady has the descriptors that are ready for all that they are asked
+	// for, for good, and of which the kernel has nothing to tell: regular
+	// files, and what hung up in a way that made the kernel drop its knote.
+	// Guarded by mu.
+	steady map[int]struct{}
+
+	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
+	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
+	// one wait out of the kernel, and as long as waking is set whoever is
+	// taken out gives it again, for the next. It can't be level-triggered:
+	// NetBSD before 10 and DragonFly take a knote off the queue while they
+	// look at it, and who finds the queue empty meanwhile sleeps on
+	// (kqueue_scan in sys/kern/kern_event.c).
+	pipe   *waker
+	waking atomic.Bool
+}
+
+// NewKqueueSelector returns a selector that waits by kqueue(2). It fails with
+// an *os.SyscallError where the system is out of descriptors (EMFILE, ENFILE),
+// kqueues (ENOMEM) or memory.
+func NewKqueueSelector() (*KqueueSelector, error) {
+	s := new(KqueueSelector)
+	// x/sys has neither kqueue1 nor kqueuex, and a child that is forked
+	// between the calls would keep the descriptor.
+	syscall.ForkLock.RLock()
+	fd, err := unix.Kqueue()
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("kqueue", err)
+	}
+	s.fd = fd
+	if s.update(wakeIdent, userFilter, unix.EV_ADD|unix.EV_CLEAR, 0) != nil {
+		// This kernel has no such filter.
+		pipe, err := newWaker()
+		if err == nil {
+			s.pipe = &pipe
+			err = os.NewSyscallError("kevent", s.update(pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
+		}
+		if err != nil {
+			s.release()
+			return nil, err
+		}
+	}
+	s.init(s, false)
+	return s, nil
+}
+
+// Fd returns the kqueue, which can be registered in another selector for
+// EventRead, and ^uintptr(0) once the selector is closed. It is readable when
+// something is ready, but for regular files, and may be when nothing is any
+// more. A kqueue is not inherited by a child process.
+func (s *KqueueSelector) Fd() uintptr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return ^uintptr(0)
+	}
+	return uintptr(s.fd)
+}
+
+// wakeIdent is the identifier of the wake-up. It stands beside userFilter, so
+// that it is not taken for descriptor 0.
+const wakeIdent = 0
+
+// update makes one change of what the kernel watches.
+func (s *KqueueSelector) update(ident, filter, flags int, fflags uint32) error {
+	var k [1]unix.Kevent_t
+	unix.SetKevent(&k[0], ident, filter, flags)
+	k[0].Fflags = fflags
+	return s.apply(k[:])
+}
+
+// apply makes changes up to the first error. With no room for events that is
+// the call's error, and there is no wait.
+func (s *KqueueSelector) apply(k []unix.Kevent_t) error {
+	for {
+		_, err := unix.Kevent(s.fd, k, nil, nil)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// What an entry's pos has above an index: the directions that the descriptor
+// was not opened for. Of those the kernel takes a filter that never fires, or
+// refuses it, or fires as for a descriptor of both directions.
+const (
+	noRead    = 1 << 31
+	noWrite   = 1 << 30
+	indexBits = noWrite - 1
+)
+
+// A knote is what the kernel calls a filter on a descriptor.
+type knote struct {
+	filter int
+	flags  int // 0 if there is no such knote
+	fflags uint32
+}
+
+// knotes returns the knotes of a registration.
+//
+// What was opened for one direction alone (a FIFO, on some systems a pipe) is
+// watched in that direction for its hang-up, also when it was registered for
+// the other one alone. Then EV_CLEAR keeps away what nobody asked for.
+func (e *entry) knotes() [3]knote {
+	const companion = unix.EV_ADD | unix.EV_CLEAR
+	k := [...]knote{{filter: unix.EVFILT_READ}, {filter: unix.EVFILT_WRITE}, {filter: exceptFilter, fflags: noteOOB}}
+	read, write := &k[0], &k[1]
+	switch {
+	case e.pos&noRead != 0:
+		if readTellsWriter {
+			read.flags = companion
+		}
+	case e.events&EventRead != 0:
+		read.flags = unix.EV_ADD
+	case e.pos&noWrite != 0:
+		read.flags = companion
+	}
+	switch {
+	case e.pos&noWrite != 0:
+	case e.events&EventWrite != 0:
+		write.flags = unix.EV_ADD
+	case e.pos&noRead != 0:
+		write.flags = companion
+	}
+	if e.events&EventPriority != 0 {
+		// On macOS this one fires for ordinary data too (filt_soread_common),
+		// by level it would do so again and again.
+		k[2].flags = unix.EV_ADD | unix.EV_CLEAR
+	}
+	return k
+}
+
+// classify finds out what kind of file fd names, and whether it is always
+// ready.
+func (s *KqueueSelector) classify(fd int, e *entry) (always bool, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return false, os.NewSyscallError("fstat", err)
+	}
+	e.pos = 0
+	kind := st.Mode & unix.S_IFMT
+	if e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0) {
+		return false, errPriority
+	}
+	switch kind {
+	case unix.S_IFSOCK:
+		return false, nil
+	case unix.S_IFREG, unix.S_IFDIR:
+		return true, nil
+	}
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return false, os.NewSyscallError("fcntl", err)
+	}
+	switch flags & unix.O_ACCMODE {
+	case unix.O_RDONLY:
+		e.pos = noWrite
+	case unix.O_WRONLY:
+		e.pos = noRead
+	}
+	return false, nil
+}
+
+func (s *KqueueSelector) add(fd int, e *entry) error {
+	always, err := s.classify(fd, e)
+	if err != nil {
+		return err
+	}
+	if always {
+		s.keep(fd)
+		return nil
+	}
+	return s.watch(fd, e)
+}
+
+// watch adds the knotes of a registration. For those that are there already it
+// makes the kernel look again, and report again what it reports once.
+func (s *KqueueSelector) watch(fd int, e *entry) error {
+	var k [3]unix.Kevent_t
+	n := 0
+	for _, note := range e.knotes() {
+		if note.flags != 0 {
+			unix.SetKevent(&k[n], fd, note.filter, note.flags)
+			k[n].Fflags = note.fflags
+			n++
+		}
+	}
+	err := s.apply(k[:n])
+	if err == nil {
+		return nil
+	}
+	s.unwatch(fd, e)
+	switch {
+	case err == unix.EPIPE, err == unix.ENXIO, err == unix.EBADF && checkOpen(fd) == nil:
+		// A pipe whose other end is gone: most kernels don't take the filter
+		// for writing any more, and NetBSD says EBADF (pipe_kqfilter). ENXIO
+		// is a terminal's that is gone (ttydev_enter on FreeBSD).
+		s.keep(fd)
+		return nil
+	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP:
+		return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("kevent", err))
+	}
+	return os.NewSyscallError("kevent", err)
+}
+
+// unwatch deletes the knotes of a registration. It takes no error to heart:
+// the kernel forgets a knote when the descriptor's number is closed, whatever
+// duplicates there are, so EBADF and ENOENT say that it was closed, or closed
+// and reused.
+func (s *KqueueSelector) unwatch(fd int, e *entry) {
+	for _, note := range e.knotes() {
+		if note.flags != 0 {
+			s.update(fd, note.filter, unix.EV_DELETE, 0)
+		}
+	}
+}
+
+// keep makes a descriptor one that is ready for good.
+func (s *KqueueSelector) keep(fd int) {
+	if s.steady == nil {
+		s.steady = make(map[int]struct{})
+	}
+	s.steady[fd] = struct{}{}
+	s.signal()
+}
+
+func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
+	old := *e
+	old.events = events
+	always, err := s.classify(fd, e)
+	if err == errPriority {
+		return err
+	}
+	if err != nil {
+		s.remove(fd, &old)
+		return err
+	}
+	delete(s.steady, fd)
+	if always {
+		s.unwatch(fd, &old)
+		s.keep(fd)
+		return nil
+	}
+	// EV_ADD doesn't change the EV_CLEAR of a knote that is there.
+	now := e.knotes()
+	for i, note := range old.knotes() {
+		if note.flags != 0 && note.flags != now[i].flags {
+			s.update(fd, note.filter, unix.EV_DELETE, 0)
+		}
+	}
+	return s.watch(fd, e)
+}
+
+func (s *KqueueSelector) remove(fd int, e *entry) {
+	s.unwatch(fd, e)
+	delete(s.steady, fd)
+}
+
+// A kqueueWaiter has the buffer for the events: up to three for a descriptor.
+// If it is filled, there may be more of them.
+type kqueueWaiter struct {
+	s      *KqueueSelector
+	events []unix.Kevent_t // never empty: then kevent doesn't wait
+	n      int             // how many events there are
+	since  uint64          // the core's changes when look was called
+}
+
+func (s *KqueueSelector) newWaiter() waiter {
+	return &kqueueWaiter{s: s, events: make([]unix.Kevent_t, 64)}
+}
+
+func (w *kqueueWaiter) look(dst []Ready) ([]Ready, error) {
+	w.since = w.s.changes
+	for {
+		err := w.receive(0)
+		if err == nil {
+			return w.take(dst)
+		}
+		if err != unix.EINTR {
+			return dst, os.NewSyscallError("kevent", err)
+		}
+	}
+}
+
+func (w *kqueueWaiter) wait(timeout time.Duration) error {
+	err := w.receive(timeout)
+	if err == unix.EINTR {
+		return nil
+	}
+	return os.NewSyscallError("kevent", err)
+}
+
+// receive fills the buffer, and grows it until not all of it is needed. A knote
+// that was reported goes to the end of the kernel's queue (kqueue_scan), so
+// the calls after the first bring the rest before they repeat anything. A
+// negative timeout never ends.
+func (w *kqueueWaiter) receive(timeout time.Duration) error {
+	limit := unix.NsecToTimespec(int64(timeout))
+	tp := &limit
+	if timeout < 0 {
+		tp = nil
+	}
+	n, err := unix.Kevent(w.s.fd, nil, w.events, tp)
+	w.n = max(n, 0)
+	if err != nil && err != unix.ETIMEDOUT {
+		// ETIMEDOUT is a mere timeout on macOS (golang/go#59679).
+		return err
+	}
+	for w.n == len(w.events) {
+		w.events = slices.Grow(w.events, len(w.events))
+		w.events = w.events[:cap(w.events)]
+		limit = unix.Timespec{}
+		// An error here must not lose what there is already.
+		n, err := unix.Kevent(w.s.fd, nil, w.events[w.n:], &limit)
+		if err != nil {
+			break
+		}
+		w.n += n
+	}
+	if w.s.waking.Load() && w.woken() {
+		return w.s.trigger()
+	}
+	return nil
+}
+
+// woken reports whether the wake-up is among the events.
+func (w *kqueueWaiter) woken() bool {
+	for i := range w.events[:w.n] {
+		event := &w.events[i]
+		if filterOf(event) == userFilter || w.s.pipe != nil && int(event.Ident) == w.s.pipe.r {
+			return true
+		}
+	}
+	return false
+}
+
+// filterOf returns an event's filter, which x/sys has unsigned on NetBSD.
+func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
+
+// take matches the events with their registrations.
+//
+// What the kernel won't report again by itself is added again, so that it
+// reports it as long as it holds, of the file that the number names by now.
+// That is what has EV_CLEAR, and a knote that it deleted as it reported it,
+// which has EV_ONESHOT: FreeBSD does that to one that waits for a pipe to
+// become writable, when the other end is closed (pipeclose, by
+// knlist_cleardel), and to those of a terminal that goes away. These can't be
+// added again, and have hung up for good.
+func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
+	s := w.s
+	start := len(dst)
+	dst = slices.Grow(dst, w.n/2) // two events may be one row
+	for i := range w.events[:w.n] {
+		event := &w.events[i]
+		if filterOf(event) == userFilter {
+			continue
+		}
+		fd := int(event.Ident)
+		e := s.table.find(fd)
+		if e == nil {
+			continue
+		}
+		if e.gen <= w.since && event.Flags&unix.EV_ONESHOT == 0 {
+			mask := e.mask(event)
+			if mask == 0 {
+				continue
+			}
+			dst = merge(dst, start, e, mask)
+		}
+		if event.Flags&(unix.EV_ONESHOT|unix.EV_CLEAR) != 0 {
+			if s.watch(fd, e) != nil && checkOpen(fd) == nil {
+				s.keep(fd)
+			}
+		}
+	}
+	w.n = 0
+	for fd := range s.steady {
+		if checkOpen(fd) != nil {
+			// Closed while registered.
+			delete(s.steady, fd)
+			continue
+		}
+		e := s.table.find(fd)
+		dst = merge(dst, start, e, e.events)
+	}
+	return dst, nil
+}
+
+// mask returns the mask for an event, 0 if it is nothing that was asked for.
+//
+// The filters of a socket tell its two directions apart: one that has hung up
+// has both at EV_EOF, and with one at EV_EOF the other must not be taken for
+// ready. EV_EOF comes first: beside it fflags has an error number and not
+// NOTE_OOB, and ECONNRESET contains that bit.
+func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
+	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0
+	switch filter := filterOf(event); {
+	case filter == unix.EVFILT_READ:
+		if e.pos&noRead == 0 {
+			events = EventRead
+		}
+	case filter == unix.EVFILT_WRITE:
+		events = EventWrite
+	case !end && event.Fflags&noteOOB != 0:
+		events = EventPriority
+	}
+	if end && (e.pos&(noRead|noWrite) != 0 || e.events&EventPriority != 0 && hungUp(event)) {
+		events = allEvents
+	}
+	return events & e.events
+}
+
+// hungUp reports whether a socket with one direction at its end has the other
+// one there as well. It is asked for the sake of EventPriority, whose filter
+// doesn't know. poll says POLLHUP for the direction that it is asked for
+// (macOS), or for both (OpenBSD, DragonFly).
+func hungUp(event *unix.Kevent_t) bool {
+	p := [1]unix.PollFd{{Fd: int32(event.Ident), Events: unix.POLLOUT}}
+	if filterOf(event) == unix.EVFILT_WRITE {
+		p[0].Events = unix.POLLIN
+	}
+	unix.Poll(p[:], 0)
+	return p[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+}
+
+// merge adds to the result for e, or appends one. Those of this call begin at
+// start.
+func merge(dst []Ready, start int, e *entry, mask EventMask) []Ready {
+	if i := int(e.pos & indexBits); start <= i && i < len(dst) && dst[i].Key == e.key {
+		dst[i].Events |= mask
+		return dst
+	}
+	e.pos = e.pos&^indexBits | uint32(len(dst))
+	return append(dst, Ready{e.key, mask})
+}
+
+func (s *KqueueSelector) wake() error {
+	s.waking.Store(true)
+	return s.trigger()
+}
+
+// trigger takes one wait out of the kernel. NOTE_TRIGGER goes without EV_CLEAR,
+// which would take it back (filt_usertouch on FreeBSD).
+func (s *KqueueSelector) trigger() error {
+	if s.pipe != nil {
+		return s.pipe.wake()
+	}
+	return os.NewSyscallError("kevent", s.update(wakeIdent, userFilter, 0, noteTrigger))
+}
+
+func (s *KqueueSelector) drain() {
+	s.waking.Store(false)
+	if s.pipe == nil {
+		return // one that is left over wakes a wait for nothing, once
+	}
+	var b [64]byte
+	for {
+		n, err := unix.Read(s.pipe.r, b[:])
+		if err != unix.EINTR && n < len(b) {
+			return
+		}
+	}
+}
+
+func (s *KqueueSelector) release() {
+	unix.Close(s.fd)
+	if s.pipe != nil {
+		s.pipe.close()
+	}
+}

@@ -1,0 +1,18 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+const (
+	userFilter  = unix.EVFILT_USER
+	noteTrigger = unix.NOTE_TRIGGER
+
+	// FreeBSD has no filter for urgent data.
+	exceptFilter = 0
+	noteOOB      = 0
+
+	readTellsWriter = false
+)

@@ -1,0 +1,21 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+// What x/sys lacks, from sys/event.h.
+const (
+	userFilter  = 8 // EVFILT_USER: since NetBSD 10
+	noteTrigger = 0x01000000
+
+	// NetBSD has no filter for urgent data. 0 is EVFILT_READ here, and so is
+	// never asked for.
+	exceptFilter = 0
+	noteOOB      = 0
+
+	// When a pipe's reader goes while the pipe is full, the filter for writing
+	// is not told, but the one for reading is (pipeclose wakes both before it
+	// marks the end that filt_pipewrite looks at).
+	readTellsWriter = true
+)

@@ -1,0 +1,18 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+const (
+	// Most OpenBSDs have no EVFILT_USER. This is refused with EINVAL.
+	userFilter  = 0
+	noteTrigger = 0
+
+	exceptFilter = unix.EVFILT_EXCEPT
+	noteOOB      = unix.NOTE_OOB
+
+	readTellsWriter = false
+)

@@ -1,0 +1,120 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package selectors
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func BenchmarkRegisterUnregister(b *testing.B) {
+	benchmark(b, func(b *testing.B, s Selector, fds []any) {
+		for i := 0; b.Loop(); i++ {
+			fd := fds[i%len(fds)]
+			if _, err := s.Unregister(fd); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := s.Register(fd, EventRead, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkModify(b *testing.B) {
+	benchmark(b, func(b *testing.B, s Selector, fds []any) {
+		events := EventRead
+		for i := 0; b.Loop(); i++ {
+			if i%len(fds) == 0 {
+				events ^= EventWrite
+			}
+			if _, err := s.Modify(fds[i%len(fds)], events, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkAppendReady(b *testing.B) {
+	benchmark(b, func(b *testing.B, s Selector, fds []any) {
+		ready, err := s.AppendReady(nil, Forever) // once to warm up
+		for b.Loop() {
+			ready, err = s.AppendReady(ready[:0], Forever)
+			if err != nil || len(ready) != len(fds) {
+				b.Fatalf("%d of %d are ready, %v", len(ready), len(fds), err)
+			}
+		}
+	})
+}
+
+func BenchmarkSelect(b *testing.B) {
+	benchmark(b, func(b *testing.B, s Selector, fds []any) {
+		for b.Loop() {
+			ready, err := s.Select(Forever)
+			if err != nil || len(ready) != len(fds) {
+				b.Fatalf("%d of %d are ready, %v", len(ready), len(fds), err)
+			}
+		}
+	})
+}
+
+// benchmark runs a benchmark for each selector with 1, 100 and 1,000
+// descriptors that are registered for reading and stay ready.
+func benchmark(b *testing.B, run func(b *testing.B, s Selector, fds []any)) {
+	for _, open := range constructors {
+		for _, n := range []int{1, 100, 1000} {
+			s, err := open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("%s/%d", reflect.TypeOf(s).Elem().Name(), n), func(b *testing.B) {
+				defer s.Close()
+				fds := readable(b, n)
+				for _, fd := range fds {
+					if fd.(int) >= unix.FD_SETSIZE && reflect.TypeOf(s) == reflect.TypeFor[*SelectSelector]() {
+						b.Skipf("descriptor %d doesn't fit into select's sets of %d", fd, unix.FD_SETSIZE)
+					}
+					if _, err := s.Register(fd, EventRead, nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportAllocs()
+				run(b, s, fds)
+			})
+		}
+	}
+}
+
+// readable returns n descriptors of a pipe with a byte in it, as the file
+// objects that they become by a caller's allocation.
+func readable(b *testing.B, n int) []any {
+	var p [2]int
+	if err := unix.Pipe(p[:]); err != nil {
+		b.Fatal(err)
+	}
+	fds := []any{p[0]}
+	b.Cleanup(func() {
+		unix.Close(p[1])
+		for _, fd := range fds {
+			unix.Close(fd.(int))
+		}
+	})
+	if _, err := unix.Write(p[1], []byte{0}); err != nil {
+		b.Fatal(err)
+	}
+	for len(fds) < n {
+		fd, err := unix.Dup(p[0])
+		if err != nil {
+			b.Fatal(err)
+		}
+		fds = append(fds, fd)
+	}
+	return fds
+}

@@ -1,0 +1,436 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A situation is a state that a descriptor can be in. The mask that it is ready
+// for is the one that epoll gives on Linux; every selector of every system is
+// held to it. Where a kernel doesn't know better, a row says so.
+type situation struct {
+	name string
+
+	// make returns a file object, and what happens to it: nil if it is in the
+	// situation from the start.
+	make func(t *testing.T) (fileobj any, event func())
+
+	want      EventMask   // for who asks for everything: others get their bits of it
+	interests []EventMask // nil for every one
+	rows      []situationRow
+}
+
+// A situationRow is what is different on some selectors, named as in
+// "freebsd/kqueue". The first that matches holds.
+type situationRow struct {
+	why     string
+	on      string // patterns, separated by spaces
+	want    EventMask
+	refused error // of Register
+}
+
+const (
+	situationRW     = EventRead | EventWrite
+	situationHungUp = allEvents
+
+	// situationHang is what only a broken selector waits for.
+	situationHang = 20 * time.Second
+)
+
+// situationSelect: select has no list for a hang-up; it is in those for reading
+// and writing.
+var situationSelect = situationRow{why: "select knows no hang-up", on: "*/select", want: situationRW}
+
+// situations has those that can be made on every system; others are added by
+// the system's file.
+var situations = []situation{
+	{
+		name: "TCP, nothing happened",
+		make: func(t *testing.T) (any, func()) {
+			a, _ := situationTCP(t)
+			return a, nil
+		},
+		want: EventWrite,
+	},
+	{
+		name: "TCP, data to read",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			return a, func() { situationWrite(t, b) }
+		},
+		want: situationRW,
+	},
+	{
+		name: "TCP, the peer has shut its writing side",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			return a, func() { situationOK(t, b.CloseWrite()) }
+		},
+		want: situationRW,
+	},
+	{
+		name: "TCP, data to read and the peer has shut its writing side",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			return a, func() { situationWrite(t, b); situationOK(t, b.CloseWrite()) }
+		},
+		want: situationRW,
+	},
+	{
+		name: "TCP, the peer has closed",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			return a, func() { situationOK(t, b.Close()) }
+		},
+		want: situationRW,
+	},
+	{
+		name: "TCP, reset by the peer",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			situationOK(t, b.SetLinger(0))
+			return a, func() { situationOK(t, b.Close()) }
+		},
+		want: situationHungUp,
+		rows: []situationRow{situationSelect},
+	},
+	{
+		name: "TCP, own writing side shut",
+		make: func(t *testing.T) (any, func()) {
+			a, _ := situationTCP(t)
+			return a, func() { situationOK(t, a.CloseWrite()) }
+		},
+		want: EventWrite,
+	},
+	{
+		name: "TCP, own writing side shut, data to read",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			return a, func() { situationOK(t, a.CloseWrite()); situationWrite(t, b) }
+		},
+		want: situationRW,
+	},
+	{
+		name: "TCP, both sides have shut their writing side",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			return a, func() { situationOK(t, a.CloseWrite()); situationOK(t, b.CloseWrite()) }
+		},
+		want: situationHungUp,
+		rows: []situationRow{situationSelect},
+	},
+	{
+		name: "TCP, both directions shut",
+		make: func(t *testing.T) (any, func()) {
+			a, _ := situationTCP(t)
+			return a, func() { situationOK(t, a.CloseWrite()); situationOK(t, a.CloseRead()) }
+		},
+		want: situationHungUp,
+		rows: []situationRow{situationSelect},
+	},
+	{
+		name: "listener, nobody there",
+		make: func(t *testing.T) (any, func()) {
+			l := situationListener(t)
+			return l, nil
+		},
+		want: 0,
+	},
+	{
+		name: "listener, a connection is waiting",
+		make: func(t *testing.T) (any, func()) {
+			l := situationListener(t)
+			return l, func() { situationDial(t, l) }
+		},
+		want: EventRead,
+	},
+	{
+		name: "UDP, nothing happened",
+		make: func(t *testing.T) (any, func()) {
+			return situationUDP(t), nil
+		},
+		want: EventWrite,
+	},
+	{
+		name: "UDP, a datagram to read",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationUDP(t), situationUDP(t)
+			return a, func() {
+				_, err := b.WriteTo([]byte("x"), a.LocalAddr())
+				situationOK(t, err)
+			}
+		},
+		want: situationRW,
+	},
+	{
+		name: "UDP, an empty datagram to read",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationUDP(t), situationUDP(t)
+			return a, func() {
+				_, err := b.WriteTo(nil, a.LocalAddr())
+				situationOK(t, err)
+			}
+		},
+		want: situationRW,
+	},
+}
+
+func TestEverySituationHasItsMask(t *testing.T) {
+	if len(constructors) == 0 {
+		t.Skip("this system has no selector")
+	}
+	for _, open := range constructors {
+		s, err := open()
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		selector := situationName(s)
+		s.Close()
+		t.Run(selector, func(t *testing.T) {
+			t.Parallel()
+			for _, si := range situations {
+				t.Run(si.name, func(t *testing.T) { si.test(t, selector, open) })
+			}
+		})
+	}
+}
+
+// situationName returns a selector's name in the rows.
+func situationName(s Selector) string {
+	name := strings.TrimPrefix(fmt.Sprintf("%T", s), "*selectors.")
+	return runtime.GOOS + "/" + strings.ToLower(strings.TrimSuffix(name, "Selector"))
+}
+
+func (r *situationRow) matches(selector string) bool {
+	for _, pattern := range strings.Fields(r.on) {
+		if ok, _ := path.Match(pattern, selector); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (si *situation) test(t *testing.T, selector string, open func() (Selector, error)) {
+	row := situationRow{want: si.want}
+	for i := range si.rows {
+		if si.rows[i].matches(selector) {
+			row = si.rows[i]
+			break
+		}
+	}
+	interests := si.interests
+	switch {
+	case interests != nil:
+	case testing.Short():
+		interests = []EventMask{EventRead, EventWrite, situationRW, allEvents}
+	default:
+		interests = []EventMask{EventRead, EventWrite, situationRW, EventPriority, EventRead | EventPriority, EventWrite | EventPriority, allEvents}
+	}
+	orders := []string{"registered after it", "registered before it", "waited for before it"}
+	for _, interest := range interests {
+		for _, order := range orders {
+			ok := t.Run(fmt.Sprintf("%v/%s", interest, order), func(t *testing.T) {
+				// An own run for each, so that its files are closed at once.
+				s, err := open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				fileobj, event := si.make(t)
+				if event == nil {
+					event = func() {}
+				}
+				situationRun(t, s, selector, fileobj, event, interest, order, row)
+			})
+			if !ok && row.why != "" {
+				t.Logf("%s: %s", selector, row.why)
+			}
+		}
+	}
+}
+
+func situationRun(t *testing.T, s Selector, selector string, fileobj any, event func(), interest EventMask, order string, row situationRow) {
+	want := row.want & interest
+	if order == "registered after it" {
+		event()
+	}
+	key, err := s.Register(fileobj, interest, nil)
+	if row.refused != nil {
+		var call *os.SyscallError
+		if !errors.Is(err, row.refused) || !errors.As(err, &call) {
+			t.Fatalf("Register: %v, want a system call's %v", err, row.refused)
+		}
+		return
+	}
+	if errors.Is(err, errors.ErrUnsupported) && interest&EventPriority != 0 && path.Base(selector) == "kqueue" {
+		// The contract lets kqueue refuse it: nothing to hold it to.
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch order {
+	case "registered before it":
+		event()
+	case "waited for before it":
+		timeout := Forever
+		if want == 0 {
+			timeout = 5 * time.Millisecond
+		}
+		answers := make(chan situationAnswer, 1)
+		start := time.Now()
+		go func() {
+			ready, err := s.Select(timeout)
+			answers <- situationAnswer{ready, err, time.Since(start)}
+		}()
+		for s.(interface{ situationBlocked() bool }).situationBlocked() == false && len(answers) == 0 {
+			time.Sleep(50 * time.Microsecond)
+		}
+		time.Sleep(500 * time.Microsecond) // on the way into the kernel
+		event()
+		select {
+		case a := <-answers:
+			if want == 0 {
+				a.nothing(t, timeout)
+				return
+			}
+			if mask := a.mask(t, key); mask == 0 || mask&^want != 0 {
+				t.Fatalf("the wait found %v, want %v", mask, want)
+			}
+		case <-time.After(situationHang):
+			t.Errorf("the wait doesn't end, want %v", want)
+			s.Close()
+			<-answers
+			t.FailNow()
+		}
+	}
+	if want == 0 {
+		const timeout = 4 * time.Millisecond
+		start := time.Now()
+		ready, err := s.Select(timeout)
+		situationAnswer{ready, err, time.Since(start)}.nothing(t, timeout)
+		return
+	}
+	// What was sent may still be on its way, so that not all bits show at once.
+	for deadline := time.Now().Add(situationHang); ; {
+		ready, err := s.Select(time.Second)
+		mask := situationAnswer{ready, err, 0}.mask(t, key)
+		if mask == want {
+			break
+		}
+		if mask&^want != 0 || time.Now().After(deadline) {
+			t.Fatalf("ready for %v, want %v", mask, want)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	// By level, and with no other bit a little later.
+	for range 2 {
+		ready, err := s.Select(0)
+		if mask := (situationAnswer{ready, err, 0}).mask(t, key); mask != want {
+			t.Fatalf("later ready for %v, want %v", mask, want)
+		}
+	}
+}
+
+// situationBlocked reports whether a wait is in the kernel, or nearly.
+func (s *core) situationBlocked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.blocked > 0
+}
+
+type situationAnswer struct {
+	ready []Ready
+	err   error
+	took  time.Duration
+}
+
+// mask returns what was found for the one key that there is.
+func (a situationAnswer) mask(t *testing.T, key *SelectorKey) EventMask {
+	t.Helper()
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	switch {
+	case len(a.ready) == 0:
+		return 0
+	case len(a.ready) > 1 || a.ready[0].Key != key:
+		t.Fatalf("Select returned %v, want the one key, once", a.ready)
+	case a.ready[0].Events == 0:
+		t.Fatal("Select returned a key that is ready for nothing")
+	}
+	return a.ready[0].Events
+}
+
+func (a situationAnswer) nothing(t *testing.T, timeout time.Duration) {
+	t.Helper()
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	if len(a.ready) != 0 {
+		t.Fatalf("ready for %v, want nothing", a.ready[0].Events)
+	}
+	if a.took < timeout {
+		t.Fatalf("the wait took %v, want at least %v", a.took, timeout)
+	}
+}
+
+func situationOK(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func situationWrite(t *testing.T, c net.Conn) {
+	t.Helper()
+	_, err := c.Write([]byte("x"))
+	situationOK(t, err)
+}
+
+func situationListener(t *testing.T) *net.TCPListener {
+	t.Helper()
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	situationOK(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func situationDial(t *testing.T, l *net.TCPListener) *net.TCPConn {
+	t.Helper()
+	c, err := net.DialTCP("tcp4", nil, l.Addr().(*net.TCPAddr))
+	situationOK(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// situationTCP returns the two ends of a connection.
+func situationTCP(t *testing.T) (a, b *net.TCPConn) {
+	t.Helper()
+	l := situationListener(t)
+	b = situationDial(t, l)
+	a, err := l.AcceptTCP()
+	situationOK(t, err)
+	t.Cleanup(func() { a.Close() })
+	return a, b
+}
+
+func situationUDP(t *testing.T) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	situationOK(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}

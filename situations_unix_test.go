@@ -1,0 +1,506 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package selectors
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The systems whose pipes go both ways: what is called the read end can be
+// written to, and the write end read from.
+const situationTwoWayPipes = "freebsd/* openbsd/* dragonfly/*"
+
+// The systems whose select doesn't put a hang-up into the list for reading
+// where nothing can be read, nor into the one for writing where nothing can be
+// written.
+const situationStrictSelect = "freebsd/select"
+
+// situationUnconnected: only Linux takes a TCP socket that was never connected
+// for one that has hung up.
+var situationUnconnected = situationRow{
+	why: "an unconnected TCP socket is nothing here",
+	on:  "darwin/* ios/* freebsd/* netbsd/* openbsd/* dragonfly/* solaris/* illumos/* aix/*",
+}
+
+func init() {
+	situations = append(situations, []situation{
+		{
+			name: "TCP, never connected",
+			make: func(t *testing.T) (any, func()) { return situationSocket(t, unix.AF_INET, unix.SOCK_STREAM), nil },
+			want: situationHungUp,
+			rows: []situationRow{situationUnconnected, situationSelect},
+		},
+		{
+			name: "TCP, connect refused",
+			make: func(t *testing.T) (any, func()) {
+				// Bound and not listening: the port can't become anybody else's.
+				var nobody unix.SockaddrInet4
+				nobody.Addr = [4]byte{127, 0, 0, 1}
+				b := situationSocket(t, unix.AF_INET, unix.SOCK_STREAM)
+				situationOK(t, unix.Bind(b, &nobody))
+				sa, err := unix.Getsockname(b)
+				situationOK(t, err)
+				a := situationSocket(t, unix.AF_INET, unix.SOCK_STREAM)
+				err = unix.Connect(a, sa)
+				if err == unix.ECONNREFUSED {
+					// At once, and told: what is left is a closed socket.
+					t.Log("refused at once")
+				} else if err != unix.EINPROGRESS {
+					t.Fatal(err)
+				}
+				return a, nil
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "TCP, connected without waiting for it",
+			make: func(t *testing.T) (any, func()) {
+				l := situationListener(t)
+				a := situationSocket(t, unix.AF_INET, unix.SOCK_STREAM)
+				sa := unix.SockaddrInet4{Port: l.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+				if err := unix.Connect(a, &sa); err != nil && err != unix.EINPROGRESS {
+					t.Fatal(err)
+				}
+				return a, nil
+			},
+			want: EventWrite,
+		},
+		{
+			name: "TCP, written to after the peer has closed",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				return a, func() { situationOK(t, b.Close()); situationWrite(t, a) }
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "TCP, the send buffer is full",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				situationOK(t, a.SetWriteBuffer(16<<10))
+				situationOK(t, b.SetReadBuffer(16<<10))
+				fd := situationFD(t, a)
+				situationFill(t, fd)
+				return fd, nil
+			},
+			want: 0,
+		},
+		{
+			name: "TCP, urgent data alone",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				return a, func() { situationUrgent(t, b) }
+			},
+			want: EventWrite | EventPriority,
+		},
+		{
+			name: "TCP, ordinary data, then urgent data",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				return a, func() { situationWrite(t, b); situationUrgent(t, b) }
+			},
+			want: allEvents,
+		},
+		{
+			name: "TCP, urgent data, then ordinary data",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				return a, func() { situationUrgent(t, b); situationWrite(t, b) }
+			},
+			want: allEvents,
+		},
+		{
+			name: "UDP, a datagram was refused",
+			make: func(t *testing.T) (any, func()) {
+				b := situationSocket(t, unix.AF_INET, unix.SOCK_DGRAM)
+				situationOK(t, unix.Bind(b, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+				sa, err := unix.Getsockname(b)
+				situationOK(t, err)
+				a := situationSocket(t, unix.AF_INET, unix.SOCK_DGRAM)
+				situationOK(t, unix.Connect(a, sa))
+				situationClose(t, b)()
+				return a, func() {
+					_, err := unix.Write(a, []byte("x"))
+					situationOK(t, err)
+				}
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				situationSelect,
+				{why: "poll has no bit for it but those for reading and writing", on: "darwin/* freebsd/* netbsd/* openbsd/* dragonfly/*", want: situationRW},
+			},
+		},
+
+		{
+			name: "unix stream pair, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_STREAM)
+				return a, nil
+			},
+			want: EventWrite,
+		},
+		{
+			name: "unix stream pair, data to read",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_STREAM)
+				return a, func() { situationPut(t, b, "x") }
+			},
+			want: situationRW,
+		},
+		{
+			name: "unix stream pair, the peer has shut its writing side",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_STREAM)
+				return a, func() { situationOK(t, unix.Shutdown(b, unix.SHUT_WR)) }
+			},
+			want: situationRW,
+		},
+		{
+			name: "unix stream pair, own writing side shut",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_STREAM)
+				return a, func() { situationOK(t, unix.Shutdown(a, unix.SHUT_WR)) }
+			},
+			want: EventWrite,
+		},
+		{
+			name: "unix stream pair, both directions shut",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_STREAM)
+				return a, func() { situationOK(t, unix.Shutdown(a, unix.SHUT_RDWR)) }
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "unix stream pair, the peer has closed",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_STREAM)
+				return a, situationClose(t, b)
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "unix stream pair, data to read and the peer has closed",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_STREAM)
+				shut := situationClose(t, b)
+				return a, func() { situationPut(t, b, "x"); shut() }
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "unix stream pair, the send buffer is full",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_STREAM)
+				situationFill(t, a)
+				return a, nil
+			},
+			want: 0,
+		},
+		{
+			name: "unix datagram pair, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_DGRAM)
+				return a, nil
+			},
+			want: EventWrite,
+		},
+		{
+			name: "unix datagram pair, a datagram to read",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_DGRAM)
+				return a, func() { situationPut(t, b, "x") }
+			},
+			want: situationRW,
+		},
+		{
+			name: "unix datagram pair, full",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_DGRAM)
+				situationFill(t, a)
+				return a, nil
+			},
+			want: 0,
+			rows: []situationRow{{why: "it looks at the sender's empty buffer alone, and a write says ENOBUFS", on: "freebsd/*", want: EventWrite}},
+		},
+
+		{
+			name: "pipe's read end, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				r, _ := situationPipe(t)
+				return r, nil
+			},
+			want: 0,
+			rows: []situationRow{{why: "pipes go both ways", on: situationTwoWayPipes, want: EventWrite}},
+		},
+		{
+			name: "pipe's read end, data to read",
+			make: func(t *testing.T) (any, func()) {
+				r, w := situationPipe(t)
+				return r, func() { situationPut(t, w, "x") }
+			},
+			want: EventRead,
+			rows: []situationRow{{why: "pipes go both ways", on: situationTwoWayPipes, want: situationRW}},
+		},
+		{
+			name: "pipe's read end, the writer is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w := situationPipe(t)
+				return r, situationClose(t, w)
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				{why: "pipes go both ways", on: situationStrictSelect, want: situationRW},
+				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
+			},
+		},
+		{
+			name: "pipe's read end, data to read and the writer is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w := situationPipe(t)
+				shut := situationClose(t, w)
+				return r, func() { situationPut(t, w, "x"); shut() }
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				{why: "pipes go both ways", on: situationStrictSelect, want: situationRW},
+				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
+			},
+		},
+		{
+			name: "pipe's write end, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				_, w := situationPipe(t)
+				return w, nil
+			},
+			want: EventWrite,
+		},
+		{
+			name: "pipe's write end, full",
+			make: func(t *testing.T) (any, func()) {
+				_, w := situationPipe(t)
+				situationFill(t, w)
+				return w, nil
+			},
+			want: 0,
+		},
+		{
+			name: "pipe's write end, the reader is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w := situationPipe(t)
+				return w, situationClose(t, r)
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "pipe's write end, full and the reader is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w := situationPipe(t)
+				situationFill(t, w)
+				return w, situationClose(t, r)
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+
+		{
+			name: "FIFO's read end, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				r, _, _ := situationFIFO(t)
+				return r, nil
+			},
+			want: 0,
+		},
+		{
+			name: "FIFO's read end, data to read",
+			make: func(t *testing.T) (any, func()) {
+				r, w, _ := situationFIFO(t)
+				return r, func() { situationPut(t, w, "x") }
+			},
+			want: EventRead,
+		},
+		{
+			name: "FIFO's read end, the writer is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w, _ := situationFIFO(t)
+				return r, situationClose(t, w)
+			},
+			want: situationHungUp,
+			rows: []situationRow{{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead}},
+		},
+		{
+			name: "FIFO's read end, the writer was gone and is back",
+			make: func(t *testing.T) (any, func()) {
+				r, w, name := situationFIFO(t)
+				situationClose(t, w)()
+				situationOpen(t, name, unix.O_WRONLY)
+				return r, nil
+			},
+			want: 0,
+		},
+		{
+			name: "FIFO's write end, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				_, w, _ := situationFIFO(t)
+				return w, nil
+			},
+			want: EventWrite,
+		},
+		{
+			name: "FIFO's write end, the reader is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w, _ := situationFIFO(t)
+				return w, situationClose(t, r)
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				{why: "select puts it into the list for writing alone", on: situationStrictSelect, want: EventWrite},
+				situationSelect,
+			},
+		},
+
+		{
+			name: "regular file, at its end",
+			make: func(t *testing.T) (any, func()) {
+				f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+				situationOK(t, err)
+				t.Cleanup(func() { f.Close() })
+				return situationFD(t, f), nil
+			},
+			want: situationRW,
+			rows: []situationRow{{why: "epoll takes no regular files", on: "*/epoll", refused: unix.EPERM}},
+		},
+	}...)
+}
+
+// situationFD returns the descriptor of a file, which the file goes on to own.
+func situationFD(t *testing.T, c syscall.Conn) (fd int) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	situationOK(t, err)
+	situationOK(t, raw.Control(func(n uintptr) { fd = int(n) }))
+	return fd
+}
+
+// situationGone has the descriptors that were closed before their test's end.
+var situationGone sync.Map
+
+type situationOwned struct {
+	t  *testing.T
+	fd int
+}
+
+// situationOwn closes descriptors when the test ends.
+func situationOwn(t *testing.T, fds ...int) {
+	t.Helper()
+	for _, fd := range fds {
+		situationOK(t, unix.SetNonblock(fd, true))
+		t.Cleanup(func() {
+			if _, gone := situationGone.LoadAndDelete(situationOwned{t, fd}); !gone {
+				unix.Close(fd)
+			}
+		})
+	}
+}
+
+// situationClose returns what closes a descriptor before the test's end.
+func situationClose(t *testing.T, fd int) func() {
+	return func() {
+		situationGone.Store(situationOwned{t, fd}, true)
+		situationOK(t, unix.Close(fd))
+	}
+}
+
+func situationSocket(t *testing.T, domain, kind int) int {
+	t.Helper()
+	fd, err := unix.Socket(domain, kind, 0)
+	situationOK(t, err)
+	situationOwn(t, fd)
+	return fd
+}
+
+func situationPair(t *testing.T, kind int) (a, b int) {
+	t.Helper()
+	p, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+	situationOK(t, err)
+	situationOwn(t, p[0], p[1])
+	return p[0], p[1]
+}
+
+func situationPipe(t *testing.T) (r, w int) {
+	t.Helper()
+	var p [2]int
+	situationOK(t, unix.Pipe(p[:]))
+	situationOwn(t, p[0], p[1])
+	return p[0], p[1]
+}
+
+func situationPut(t *testing.T, fd int, data string) {
+	t.Helper()
+	_, err := unix.Write(fd, []byte(data))
+	situationOK(t, err)
+}
+
+func situationUrgent(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	_, err := unix.SendmsgN(situationFD(t, c), []byte("!"), nil, nil, unix.MSG_OOB)
+	situationOK(t, err)
+}
+
+// situationFill writes until nothing fits any more, also not a little later,
+// when what was on its way has arrived.
+func situationFill(t *testing.T, fd int) {
+	t.Helper()
+	block := make([]byte, 4096)
+	for quiet := 0; quiet < 3; {
+		_, err := unix.Write(fd, block)
+		if err == unix.EAGAIN {
+			_, err = unix.Write(fd, block[:1])
+		}
+		switch err {
+		case nil:
+			quiet = 0
+		case unix.EAGAIN, unix.ENOBUFS:
+			quiet++
+			time.Sleep(2 * time.Millisecond)
+		case unix.EINTR:
+		default:
+			t.Fatal(err)
+		}
+	}
+}
+
+func situationOpen(t *testing.T, name string, mode int) int {
+	t.Helper()
+	fd, err := unix.Open(name, mode|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	situationOK(t, err)
+	situationOwn(t, fd)
+	return fd
+}
+
+// situationFIFO returns the ends of a FIFO, and its name.
+func situationFIFO(t *testing.T) (r, w int, name string) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "fifo")
+	situationOK(t, unix.Mkfifo(name, 0o600))
+	r = situationOpen(t, name, unix.O_RDONLY)
+	return r, situationOpen(t, name, unix.O_WRONLY), name
+}
