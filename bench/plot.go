@@ -53,7 +53,7 @@ func plots(r *results, dir string) error {
 			}
 			// Not everybody who looks at it has this font.
 			svg := bytes.ReplaceAll(b.Bytes(), []byte("Liberation Sans"), []byte("Liberation Sans,Arial,Helvetica,sans-serif"))
-			name := strings.ReplaceAll(t.Work+"-"+t.Metric+"-"+theme+".svg", " ", "-")
+			name := strings.NewReplacer(", ", "-", " ", "-").Replace(t.Work + "-" + t.Metric + "-" + theme + ".svg")
 			if err := os.WriteFile(filepath.Join(dir, name), svg, 0o666); err != nil {
 				return err
 			}
