@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/go-selectors/selectors"
@@ -257,20 +258,24 @@ func compute(d time.Duration, p pinger, idle int) []float64 {
 
 var sink uint64
 
-// nap: how late a goroutine that naps is, alone and beside one that waits, in
-// ns.
+// nap: how late a goroutine that naps is, alone and beside one that waits, and
+// beside it the latest, in ns.
 func nap(d time.Duration, p pinger, idle int) []float64 {
 	const nap = time.Millisecond
-	late := func() float64 {
-		start, n := time.Now(), 0
-		for ; time.Since(start) < d; n++ {
+	late := func() []time.Duration {
+		var list []time.Duration
+		for start := time.Now(); time.Since(start) < d; {
+			before := time.Now()
 			time.Sleep(nap)
+			list = append(list, time.Since(before)-nap)
 		}
-		return float64(time.Since(start))/float64(n) - float64(nap)
+		slices.Sort(list)
+		return list
 	}
 	alone := late()
 	go disturb(p, idle)
-	return []float64{alone, late()}
+	beside := late()
+	return []float64{float64(alone[len(alone)/2]), float64(beside[len(beside)/2]), float64(beside[len(beside)-1])}
 }
 
 // server sends back what comes in.
