@@ -386,7 +386,7 @@ func TestARegistrationWaitsForTheOldOnesPacket(t *testing.T) {
 			t.Fatalf("%d requests for one socket", s.inFlight)
 		}
 		now(t, s, Ready{key, EventWrite})
-		key = modify(t, s, a, EventRead, nil)
+		modify(t, s, a, EventRead, nil)
 		now(t, s)
 		send(t, b)
 		unregister(t, s, a)

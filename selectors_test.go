@@ -585,8 +585,8 @@ func (f *fdObject) Fd() uintptr { return f.fd }
 
 // uncomparable can't be a key of a Go map.
 type uncomparable struct {
-	fd    int
-	bytes []byte
+	fd int
+	_  []byte
 }
 
 func (u uncomparable) Fd() uintptr { return uintptr(u.fd) }
@@ -1742,7 +1742,7 @@ func TestAWakeupIsKeptUntilAWaitTakesIt(t *testing.T) {
 		c := writable(t)
 		wakeup(t, s)
 		key := register(t, s, c, EventRead, nil)
-		key = modify(t, s, c, EventRead, key)
+		modify(t, s, c, EventRead, key)
 		unregister(t, s, c)
 		for range s.GetMap().All() {
 		}
@@ -2336,7 +2336,6 @@ func TestABlockedSelectDoesNotKeepOtherGoroutinesFromRunning(t *testing.T) {
 
 // record is the data of a key in a storm.
 type record struct {
-	key      atomic.Pointer[SelectorKey]
 	gone     atomic.Int64 // when Unregister had returned, 0 before
 	reported chan EventMask
 }

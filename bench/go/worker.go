@@ -245,7 +245,7 @@ func compute(d time.Duration, p pinger, idle int) []float64 {
 		for range n {
 			x = x*6364136223846793005 + 1442695040888963407
 		}
-		sink = x
+		runtime.KeepAlive(x)
 		return time.Since(start)
 	}
 	for work() < d {
@@ -255,8 +255,6 @@ func compute(d time.Duration, p pinger, idle int) []float64 {
 	go disturb(p, idle)
 	return []float64{float64(work()) / float64(alone)}
 }
-
-var sink uint64
 
 // nap: how late a goroutine that naps is, alone and beside one that waits, and
 // beside it the latest, in ns.
