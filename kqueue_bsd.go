@@ -245,7 +245,7 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 		// is a terminal's that is gone (ttydev_enter on FreeBSD).
 		s.keep(fd)
 		return nil
-	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP:
+	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP, err == unix.ENOTSUP:
 		return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("kevent", err))
 	}
 	return os.NewSyscallError("kevent", err)
