@@ -147,6 +147,13 @@ func (w *fakeWaiter) look(dst []Ready) ([]Ready, error) {
 	return w.take(dst)
 }
 
+// atGates returns how many waits stand at gates.
+func (k *fake) atGates() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.held)
+}
+
 // stop waits at a gate.
 func (w *fakeWaiter) stop() {
 	w.k.mu.Lock()
@@ -298,7 +305,7 @@ func (p *play) open(i int) {
 	w := p.k.held[i]
 	p.k.held = append(p.k.held[:i:i], p.k.held[i+1:]...)
 	p.k.mu.Unlock()
-	p.note("open %d of %d", i, len(p.k.held)+1)
+	p.note("open %d of %d", i, p.k.atGates()+1)
 	close(w.gate)
 	synctest.Wait()
 }
@@ -504,7 +511,7 @@ func TestWakeupIsNotEatenByALaterWait(t *testing.T) {
 		late := p.begin(Forever, false)
 		// The late one goes in and out first, again and again.
 		for range 5 {
-			p.open(len(p.k.held) - 1)
+			p.open(p.k.atGates() - 1)
 		}
 		p.settle()
 		p.ended(old[0], 0, nil)
@@ -715,7 +722,7 @@ func TestProtocolByChance(t *testing.T) {
 				case 0, 1, 2:
 					p.begin([]time.Duration{0, time.Millisecond, 5 * time.Millisecond, Forever}[random.IntN(4)], random.IntN(3) == 0)
 				case 3, 4, 5, 6, 7:
-					if n := len(p.k.held); n > 0 {
+					if n := p.k.atGates(); n > 0 {
 						p.open(random.IntN(n))
 					}
 				case 8:

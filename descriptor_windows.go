@@ -4,8 +4,6 @@
 
 package selectors
 
-var constructors []func() (Selector, error)
-
 // slotShift makes a slot in the table of a socket handle: handles are multiples
 // of four.
 const slotShift = 2

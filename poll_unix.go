@@ -188,6 +188,7 @@ func (w *pollWaiter) wait(timeout time.Duration) (err error) {
 }
 
 func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
+	dst = slices.Grow(dst, w.n)
 	for i := 0; w.n > 0 && i < len(w.fds); i++ {
 		p := &w.fds[i]
 		if p.Revents == 0 {

@@ -8,6 +8,7 @@ package selectors
 
 import (
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -196,6 +197,7 @@ func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
 	if w.n <= 0 {
 		return dst, nil
 	}
+	dst = slices.Grow(dst, w.n)
 	for fd := 0; fd < w.nfd; fd++ {
 		if fd%unix.NFDBITS == 0 && w.sets.empty(fd/unix.NFDBITS) {
 			fd += unix.NFDBITS - 1

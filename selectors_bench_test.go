@@ -44,8 +44,9 @@ func BenchmarkModify(b *testing.B) {
 
 func BenchmarkAppendReady(b *testing.B) {
 	benchmark(b, func(b *testing.B, s Selector, fds []any) {
-		ready, err := s.AppendReady(nil, Forever) // once to warm up
+		ready, _ := s.AppendReady(nil, Forever) // once to warm up
 		for b.Loop() {
+			var err error
 			ready, err = s.AppendReady(ready[:0], Forever)
 			if err != nil || len(ready) != len(fds) {
 				b.Fatalf("%d of %d are ready, %v", len(ready), len(fds), err)

@@ -470,13 +470,13 @@ func TestAnOSFileIsNotPutIntoBlockingMode(t *testing.T) {
 				t.Errorf("the file is in blocking mode after %s", after)
 			}
 		}
-		key := register(t, s, r, EventRead, nil)
+		register(t, s, r, EventRead, nil)
 		check("Register")
 		s.GetKey(r)
 		s.GetMap().Get(r)
 		check("GetKey")
-		key = modify(t, s, r, EventRead|EventWrite, nil)
-		key = modify(t, s, r, EventRead, nil)
+		modify(t, s, r, EventRead|EventWrite, nil)
+		key := modify(t, s, r, EventRead, nil)
 		check("Modify")
 		w.Write([]byte("x"))
 		now(t, s, Ready{key, EventRead})

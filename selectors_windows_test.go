@@ -11,7 +11,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var selectorsUnderTest = []selectorUnderTest{}
+var selectorsUnderTest = []selectorUnderTest{
+	{"IOCPSelector", generic(NewIOCPSelector)},
+	{"SelectSelector", generic(NewSelectSelector)},
+}
 
 // invalidNumbers returns numbers that can't be handles.
 func invalidNumbers(int) []any {

@@ -38,7 +38,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				{why: "select puts it into the list for reading alone (ptsdev_poll)", on: "freebsd/select", want: EventRead},
+				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
 		},
@@ -66,7 +66,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				{why: "select puts it into the list for reading alone (ttydev_poll)", on: "freebsd/select", want: EventRead},
+				{why: "select puts it into the list for reading (ttydev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
 		},

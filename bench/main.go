@@ -111,6 +111,12 @@ func measureAll(ctx context.Context, b *bench, r *results, here []*peer, works [
 				if !only.MatchString(w.name + " " + c.label) {
 					continue
 				}
+				if c.cpus > len(b.cpus) {
+					if round == 0 {
+						r.leaveOut("%s %s: there is only one CPU", w.name, c.label)
+					}
+					continue
+				}
 				fmt.Fprintf(os.Stderr, "round %d of %d, %s %s:", round+1, rounds, w.name, c.label)
 				for _, at := range rand.Perm(len(here)) {
 					p := here[at]

@@ -53,7 +53,7 @@ func plots(r *results, dir string) error {
 			}
 			// Not everybody who looks at it has this font.
 			svg := bytes.ReplaceAll(b.Bytes(), []byte("Liberation Sans"), []byte("Liberation Sans,Arial,Helvetica,sans-serif"))
-			name := strings.ReplaceAll(t.Work+"-"+t.Metric+"-"+theme+".svg", " ", "-")
+			name := strings.NewReplacer(", ", "-", " ", "-").Replace(t.Work + "-" + t.Metric + "-" + theme + ".svg")
 			if err := os.WriteFile(filepath.Join(dir, name), svg, 0o666); err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func chart(r *results, t *table, ink color.Color) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil // the page's shows through
 	p.Title.Text = t.title()
-	p.Title.TextStyle.Font.Size, p.Title.Padding = vg.Points(11), vg.Points(8)
+	p.Title.TextStyle.Font.Size, p.Title.Padding = vg.Points(10), vg.Points(8)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	drawn := slices.DeleteFunc(slices.Clone(t.peers), func(peer string) bool { return colors[peer] == color.RGBA{} })
 	columns := t.cells

@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/go-selectors/selectors"
@@ -244,7 +245,7 @@ func compute(d time.Duration, p pinger, idle int) []float64 {
 		for range n {
 			x = x*6364136223846793005 + 1442695040888963407
 		}
-		sink = x
+		runtime.KeepAlive(x)
 		return time.Since(start)
 	}
 	for work() < d {
@@ -255,22 +256,24 @@ func compute(d time.Duration, p pinger, idle int) []float64 {
 	return []float64{float64(work()) / float64(alone)}
 }
 
-var sink uint64
-
-// nap: how late a goroutine that naps is, alone and beside one that waits, in
-// ns.
+// nap: how late a goroutine that naps is, alone and beside one that waits, and
+// beside it the latest, in ns.
 func nap(d time.Duration, p pinger, idle int) []float64 {
 	const nap = time.Millisecond
-	late := func() float64 {
-		start, n := time.Now(), 0
-		for ; time.Since(start) < d; n++ {
+	late := func() []time.Duration {
+		var list []time.Duration
+		for start := time.Now(); time.Since(start) < d; {
+			before := time.Now()
 			time.Sleep(nap)
+			list = append(list, time.Since(before)-nap)
 		}
-		return float64(time.Since(start))/float64(n) - float64(nap)
+		slices.Sort(list)
+		return list
 	}
 	alone := late()
 	go disturb(p, idle)
-	return []float64{alone, late()}
+	beside := late()
+	return []float64{float64(alone[len(alone)/2]), float64(beside[len(beside)/2]), float64(beside[len(beside)-1])}
 }
 
 // server sends back what comes in.

@@ -1,0 +1,797 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// The kernel's structures, by the size of a pointer. The compiler refuses an
+// index that is not 0, so that this holds on the machines that can only be
+// compiled for.
+const ptr = unsafe.Sizeof(uintptr(0))
+
+var (
+	zero = [1]struct{}{}
+
+	_ = zero[unsafe.Offsetof(afdPollInfo{}.timeout)-0]
+	_ = zero[unsafe.Offsetof(afdPollInfo{}.numberOfHandles)-8]
+	_ = zero[unsafe.Offsetof(afdPollInfo{}.exclusive)-12]
+	_ = zero[unsafe.Offsetof(afdPollInfo{}.handle)-16]
+	_ = zero[unsafe.Offsetof(afdPollInfo{}.events)-(16+ptr)]
+	_ = zero[unsafe.Offsetof(afdPollInfo{}.status)-(20+ptr)]
+	_ = zero[unsafe.Sizeof(afdPollInfo{})-(24+ptr)]
+
+	// C's sizeof(AFD_POLL_INFO) is 32 for either size, and the kernel may write
+	// to all of it.
+	_ = zero[afdPollInfoSize-32]
+	_ = zero[unsafe.Offsetof(afdRequest{}.status)-0]
+	_ = zero[unsafe.Offsetof(afdRequest{}.info)-2*ptr]
+	_ = zero[unsafe.Sizeof(afdRequest{})-(2*ptr+24+ptr+4+(ptr-4))]
+	_ = [unsafe.Sizeof(afdRequest{}) - 2*ptr - afdPollInfoSize]struct{}{}
+
+	_ = zero[unsafe.Offsetof(windows.IO_STATUS_BLOCK{}.Status)-0]
+	_ = zero[unsafe.Offsetof(windows.IO_STATUS_BLOCK{}.Information)-ptr]
+	_ = zero[unsafe.Sizeof(windows.IO_STATUS_BLOCK{})-2*ptr]
+
+	_ = zero[unsafe.Offsetof(overlappedEntry{}.key)-0]
+	_ = zero[unsafe.Offsetof(overlappedEntry{}.context)-ptr]
+	_ = zero[unsafe.Offsetof(overlappedEntry{}.internal)-2*ptr]
+	_ = zero[unsafe.Offsetof(overlappedEntry{}.bytes)-3*ptr]
+	_ = zero[unsafe.Sizeof(overlappedEntry{})-4*ptr]
+
+	_ = zero[unsafe.Offsetof(windows.OBJECT_ATTRIBUTES{}.ObjectName)-2*ptr]
+	_ = zero[unsafe.Sizeof(windows.OBJECT_ATTRIBUTES{})-6*ptr]
+
+	_ = zero[unsafe.Offsetof(timeval{}.usec)-4]
+	_ = zero[unsafe.Sizeof(timeval{})-8]
+
+	// fd_set's count is 32 bits, and the array begins where a pointer may.
+	_ = zero[unsafe.Sizeof(fdSet{}[0])-ptr]
+)
+
+func newIOCP(t testing.TB) *IOCPSelector {
+	t.Helper()
+	s, err := NewIOCPSelector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// socket returns a stream socket in non-blocking mode.
+func socket(t testing.TB) windows.Handle {
+	t.Helper()
+	h, err := windows.WSASocket(windows.AF_INET, windows.SOCK_STREAM, 0, nil, 0, windows.WSA_FLAG_OVERLAPPED)
+	if err == nil {
+		on, n := uint32(1), uint32(0)
+		err = windows.WSAIoctl(h, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// connected returns the handle of a socket that only the test closes, and its
+// peer.
+func connected(t testing.TB) (windows.Handle, *net.TCPConn) {
+	t.Helper()
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	h := socket(t)
+	addr := windows.SockaddrInet4{Port: l.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+	if err := windows.Connect(h, &addr); err != nil && err != windows.WSAEWOULDBLOCK {
+		t.Fatal(err)
+	}
+	c, err := l.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	for begin := time.Now(); !isConnected(h); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > hang {
+			t.Fatal("not connected")
+		}
+	}
+	return h, c
+}
+
+// duplicate returns another handle of a socket. Wine knows no other way than
+// winsock's.
+func duplicate(t testing.TB, h windows.Handle) windows.Handle {
+	t.Helper()
+	var info windows.WSAProtocolInfo
+	err := windows.WSADuplicateSocket(h, windows.GetCurrentProcessId(), &info)
+	if err == nil {
+		h, err = windows.WSASocket(-1, -1, -1, &info, 0, windows.WSA_FLAG_OVERLAPPED)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// poison takes the memory that the collector has freed, of the sizes that the
+// kernel writes to, and returns a function that says whether somebody else has
+// written there.
+func poison() func() bool {
+	for range 3 {
+		runtime.GC()
+	}
+	blocks := make([]*[unsafe.Sizeof(afdGroup{})]byte, 20000)
+	for i := range blocks {
+		blocks[i] = new([unsafe.Sizeof(afdGroup{})]byte)
+		for k := range blocks[i] {
+			blocks[i][k] = 0xa5
+		}
+	}
+	return func() bool {
+		for _, b := range blocks {
+			for _, v := range b {
+				if v != 0xa5 {
+					return true
+				}
+			}
+		}
+		return false
+	}
+}
+
+func TestTheKernelsMemoryOutlivesASelectorThatWasDropped(t *testing.T) {
+	var peers []*net.TCPConn
+	func() {
+		for range 20 {
+			s, err := NewIOCPSelector()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				a, b := tcpPair(t)
+				register(t, s, fdOf(t, a), EventRead, nil)
+				peers = append(peers, b)
+			}
+			now(t, s)
+		}
+	}()
+	written := poison()
+	for _, b := range peers {
+		send(t, b)
+	}
+	time.Sleep(10 * settle)
+	if written() {
+		t.Fatal("the kernel wrote to memory that had been freed")
+	}
+}
+
+func TestTheKernelsMemoryOutlivesUnregisterAndClose(t *testing.T) {
+	for range 5 {
+		var peers []*net.TCPConn
+		var waits []<-chan answer
+		func() {
+			for i := range 20 {
+				s, err := NewIOCPSelector()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 5 {
+					a, b := tcpPair(t)
+					register(t, s, fdOf(t, a), EventRead, nil)
+					peers = append(peers, b)
+					if i%3 == 0 {
+						unregister(t, s, fdOf(t, a))
+					}
+				}
+				if i%2 == 0 {
+					c := make(chan answer, 1)
+					go func() {
+						ready, err := s.Select(Forever)
+						c <- answer{ready, err}
+					}()
+					waits = append(waits, c)
+					runtime.Gosched()
+				}
+				s.Close()
+			}
+		}()
+		for _, b := range peers[:len(peers)/2] {
+			send(t, b)
+		}
+		for _, c := range waits {
+			if a := end(t, c); !errors.Is(a.err, ErrClosed) {
+				t.Fatal(a)
+			}
+		}
+		written := poison()
+		for _, b := range peers {
+			send(t, b)
+		}
+		time.Sleep(settle)
+		if written() {
+			t.Fatal("the kernel wrote to memory that had been freed")
+		}
+	}
+	kernelMemory.Lock()
+	defer kernelMemory.Unlock()
+	for g := range kernelMemory.groups {
+		for i := range g.requests {
+			if r := &g.requests[i]; r.status.Status == windows.STATUS_CANCELLED {
+				return // of the selectors that another test dropped, or a probe
+			}
+		}
+	}
+}
+
+func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
+	groups := func() int {
+		kernelMemory.Lock()
+		defer kernelMemory.Unlock()
+		return len(kernelMemory.groups)
+	}
+	before := groups()
+	s := newIOCP(t)
+	for range 3 * groupSize {
+		a, _ := tcpPair(t)
+		register(t, s, a, EventRead, nil)
+	}
+	c := startSelect(s, Forever)
+	s.Close()
+	end(t, c)
+	within(t, "freeing", func() {
+		for groups() > before {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if s.inFlight != 0 {
+		t.Errorf("%d packets are missing", s.inFlight)
+	}
+
+	// A wait that comes out after Close leaves the packets that it has taken.
+	s = newIOCP(t)
+	a, _ := tcpPair(t)
+	register(t, s, a, EventWrite, nil)
+	if err := s.newWaiter().wait(hang); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if n := groups(); n > before || s.inFlight != 0 {
+		t.Errorf("%d groups instead of %d, %d packets are missing", n, before, s.inFlight)
+	}
+}
+
+func TestOneHandleOfTheDriverServesAGroupOfSockets(t *testing.T) {
+	s := newIOCP(t)
+	const n = 3*groupSize + 1
+	var conns []*net.TCPConn
+	for range n {
+		a, _ := tcpPair(t)
+		conns = append(conns, a)
+	}
+	for range 3 {
+		var want []Ready
+		for _, c := range conns {
+			want = append(want, Ready{register(t, s, c, EventWrite, nil), EventWrite})
+		}
+		soon(t, s, want...)
+		if got := len(s.groups); got > n/groupSize+2 {
+			t.Errorf("%d handles for %d sockets", got, n)
+		}
+		for _, c := range conns {
+			unregister(t, s, c)
+		}
+		now(t, s)
+	}
+}
+
+func TestRegisteringWithoutEverWaitingUsesNoMoreAndMore(t *testing.T) {
+	s := newIOCP(t)
+	for range 10 * groupSize {
+		h, _ := connected(t)
+		defer windows.Closesocket(h)
+		register(t, s, h, EventWrite, nil)
+		unregister(t, s, h)
+	}
+	if got := len(s.groups); got > 2 {
+		t.Errorf("%d handles", got)
+	}
+	now(t, s)
+	if got := len(s.leaving); got != 0 {
+		t.Errorf("%d polls leave for ever", got)
+	}
+}
+
+func TestManySocketsAreLevelTriggered(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		var want []Ready
+		var ends []*net.TCPConn
+		for range 150 {
+			a, b := tcpPair(t)
+			send(t, b)
+			ends = append(ends, a)
+			want = append(want, Ready{register(t, s, a, EventRead, nil), EventRead})
+		}
+		soon(t, s, want...)
+		for range 3 {
+			now(t, s, want...)
+		}
+		for i, a := range ends {
+			if i%2 == 0 {
+				receive(t, a)
+			}
+		}
+		var rest []Ready
+		for i := 1; i < len(want); i += 2 {
+			rest = append(rest, want[i])
+		}
+		for range 3 {
+			now(t, s, rest...)
+		}
+	})
+}
+
+// A request that the kernel has answered between two waits tells what was
+// then.
+func TestWhatWasReadBetweenTwoWaitsIsNotReported(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		key := register(t, s, a, EventRead, nil)
+		now(t, s)
+		send(t, b)
+		receive(t, a)
+		now(t, s)
+		send(t, b)
+		soon(t, s, Ready{key, EventRead})
+	})
+}
+
+// A request that the kernel has answered between two waits may tell of a part
+// only.
+func TestTheMaskIsWholeAfterTwoChangesBetweenTwoWaits(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		key := register(t, s, a, EventRead|EventPriority, nil)
+		now(t, s)
+		sendUrgent(t, b)
+		time.Sleep(settle)
+		send(t, b)
+		soon(t, s, Ready{key, EventRead | EventPriority})
+	})
+}
+
+func TestARegistrationWaitsForTheOldOnesPacket(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	for range 50 {
+		register(t, s, a, EventRead, nil)
+		now(t, s)
+		unregister(t, s, a)
+		key := register(t, s, a, EventWrite, nil)
+		if s.inFlight != 1 {
+			t.Fatalf("%d requests for one socket", s.inFlight)
+		}
+		now(t, s, Ready{key, EventWrite})
+		modify(t, s, a, EventRead, nil)
+		now(t, s)
+		send(t, b)
+		unregister(t, s, a)
+		key = register(t, s, a, EventRead, nil)
+		soon(t, s, Ready{key, EventRead})
+		receive(t, a)
+		unregister(t, s, a)
+	}
+}
+
+func TestARegistrationUnderABlockedSelectWaitsForTheOldOnesPacket(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	for range 20 {
+		register(t, s, a, EventRead, nil)
+		c := startSelect(s, Forever)
+		unregister(t, s, a)
+		key := register(t, s, a, EventRead, nil)
+		send(t, b)
+		wants(t, end(t, c), Ready{key, EventRead})
+		receive(t, a)
+		unregister(t, s, a)
+	}
+}
+
+// Whoever is blocked while another wait reports a socket is told of what comes
+// to that socket later.
+func TestABlockedWaitIsToldOfWhatAnotherWaitHasReportedBefore(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		key := register(t, s, a, EventRead, nil)
+		waits := []<-chan answer{startSelect(s, Forever), startSelect(s, Forever)}
+		for range 2 {
+			send(t, b)
+			select {
+			case got := <-waits[0]:
+				wants(t, got, Ready{key, EventRead})
+				waits[0] = waits[1]
+			case got := <-waits[1]:
+				wants(t, got, Ready{key, EventRead})
+			case <-time.After(hang):
+				t.Fatal("nobody is told")
+			}
+			receive(t, a)
+		}
+	})
+}
+
+func TestAClosedSocketHarmsNobodyAndKeepsItsKey(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		key := register(t, s, a, EventRead, nil)
+		idleOne, _ := connected(t)
+		register(t, s, idleOne, EventRead, nil)
+		readyOne, _ := connected(t)
+		register(t, s, readyOne, EventWrite, nil)
+		now(t, s, Ready{get(t, s, readyOne), EventWrite})
+		windows.Closesocket(readyOne)
+		idle(t, s)
+
+		c := startSelect(s, Forever)
+		windows.Closesocket(idleOne)
+		stillBlocked(t, c)
+		send(t, b)
+		wants(t, end(t, c), Ready{key, EventRead})
+		receive(t, a)
+		idle(t, s)
+		unregister(t, s, idleOne)
+		unregister(t, s, readyOne)
+		idle(t, s)
+		send(t, b)
+		soon(t, s, Ready{key, EventRead})
+	})
+}
+
+func get(t testing.TB, s Selector, fileobj any) *SelectorKey {
+	t.Helper()
+	key, err := s.GetKey(fileobj)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestModifyOfAClosedSocketUnregistersIt(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		h, _ := connected(t)
+		register(t, s, h, EventRead, nil)
+		now(t, s)
+		windows.Closesocket(h)
+		_, err := s.Modify(h, EventRead|EventWrite, nil)
+		var se *os.SyscallError
+		if !errors.Is(err, windows.WSAENOTSOCK) || !errors.As(err, &se) {
+			t.Fatal(err)
+		}
+		if _, err := s.GetKey(h); !errors.Is(err, ErrNotRegistered) {
+			t.Fatal(err)
+		}
+		idle(t, s)
+	})
+}
+
+func TestModifyTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		for _, withDuplicate := range []bool{false, true} {
+			// The socket that gets the handle of the closed one.
+			other, peer := connected(t)
+			h, _ := connected(t)
+			register(t, s, h, EventRead, nil)
+			now(t, s)
+			if withDuplicate {
+				defer windows.Closesocket(duplicate(t, h))
+			}
+			windows.Closesocket(h)
+			var taken []windows.Handle
+			for d := windows.Handle(0); d != h; taken = append(taken, d) {
+				if len(taken) > 1000 {
+					t.Fatal("the handle is not given out again")
+				}
+				d = duplicate(t, other)
+			}
+			key := modify(t, s, h, EventWrite, nil)
+			now(t, s, Ready{key, EventWrite})
+			key = modify(t, s, h, EventRead, nil)
+			now(t, s)
+			send(t, peer)
+			soon(t, s, Ready{key, EventRead})
+			unregister(t, s, h)
+			for _, d := range append(taken, other) {
+				windows.Closesocket(d)
+			}
+			now(t, s)
+		}
+	})
+}
+
+func TestDuplicatesAreRegisteredEachByItself(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		h, peer := connected(t)
+		d := duplicate(t, h)
+		defer windows.Closesocket(d)
+		first, second := register(t, s, h, EventRead, nil), register(t, s, d, EventRead|EventWrite, nil)
+		now(t, s, Ready{second, EventWrite})
+		send(t, peer)
+		soon(t, s, Ready{first, EventRead}, Ready{second, EventRead | EventWrite})
+		now(t, s, Ready{first, EventRead}, Ready{second, EventRead | EventWrite})
+		unregister(t, s, h)
+		windows.Closesocket(h)
+		now(t, s, Ready{second, EventRead | EventWrite})
+		now(t, s, Ready{second, EventRead | EventWrite})
+	})
+}
+
+func TestWhatIsNoOpenSocketIsRefused(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	event, err := windows.CreateEvent(nil, 0, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer windows.CloseHandle(event)
+	port, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer windows.CloseHandle(port)
+	each(t, func(t *testing.T, s Selector) {
+		closed, _ := connected(t)
+		windows.Closesocket(closed)
+		for name, fileobj := range map[string]any{
+			"file": file, "pipe": r, "pipe's write end": w, "NUL": null,
+			"event": event, "completion port": port, "closed socket": closed, "no handle": 0x7ffffffc,
+		} {
+			for events := EventRead; events <= allEvents; events++ {
+				_, err := s.Register(fileobj, events, nil)
+				var se *os.SyscallError
+				if !errors.Is(err, windows.WSAENOTSOCK) || !errors.As(err, &se) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		if n := s.GetMap().Len(); n != 0 {
+			t.Errorf("%d keys", n)
+		}
+		idle(t, s)
+	})
+}
+
+// The first of several sleepers may take all wake-ups in one batch: it must
+// give them back.
+func TestAWaitThatTakesAllWakeupsGivesThemBack(t *testing.T) {
+	s := newIOCP(t)
+	for range 20 {
+		var waits []<-chan answer
+		ctx, cancel := context.WithCancel(context.Background())
+		for range 8 {
+			waits = append(waits, start(func() ([]Ready, error) { return s.SelectContext(ctx) }))
+			// start's pause is not needed for the others.
+		}
+		cancel()
+		for _, c := range waits {
+			if a := end(t, c); !errors.Is(a.err, context.Canceled) {
+				t.Fatal(a)
+			}
+		}
+	}
+	var waits []<-chan answer
+	for range 8 {
+		waits = append(waits, startSelect(s, Forever))
+	}
+	s.Close()
+	for _, c := range waits {
+		if a := end(t, c); !errors.Is(a.err, ErrClosed) {
+			t.Fatal(a)
+		}
+	}
+}
+
+// A reset lasts, and whatever was asked for is told of it.
+func TestAResetIsEveryEventThatWasAskedFor(t *testing.T) {
+	for events := EventRead; events <= allEvents; events++ {
+		for _, before := range []bool{true, false} {
+			s := newIOCP(t)
+			h, peer := connected(t)
+			defer windows.Closesocket(h)
+			var key *SelectorKey
+			if before {
+				key = register(t, s, h, events, nil)
+				s.Select(0)
+			}
+			peer.SetLinger(0)
+			peer.Close()
+			if !before {
+				time.Sleep(settle)
+				key = register(t, s, h, events, nil)
+			}
+			soon(t, s, Ready{key, events})
+			now(t, s, Ready{key, events})
+		}
+	}
+}
+
+// A half-close lasts as well, and is nothing to who doesn't read.
+func TestAHalfCloseKeepsNoWaitBusyThatDoesNotRead(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	register(t, s, a, EventPriority, nil)
+	b.CloseWrite()
+	time.Sleep(settle)
+	now(t, s)
+	looks := s.looks
+	idle(t, s)
+	if n := s.looks - looks; n > 5 {
+		t.Errorf("%d looks in one wait", n)
+	}
+	key := modify(t, s, a, EventRead|EventPriority, nil)
+	now(t, s, Ready{key, EventRead})
+}
+
+func TestAFailedConnectIsEveryEventThatWasAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nobody := windows.SockaddrInet4{Port: l.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+		l.Close()
+		for events := EventRead; events <= allEvents; events++ {
+			h := socket(t)
+			if events&1 != 0 {
+				// Registered before it connects.
+				register(t, s, h, events, nil)
+				now(t, s)
+			}
+			if err := windows.Connect(h, &nobody); err != nil && err != windows.WSAEWOULDBLOCK && err != windows.WSAECONNREFUSED {
+				t.Fatal(err)
+			}
+			if events&1 == 0 {
+				register(t, s, h, events, nil)
+			}
+			key := get(t, s, h)
+			soon(t, s, Ready{key, events})
+			now(t, s, Ready{key, events})
+			// The error is left to the caller.
+			if code, err := windows.GetsockoptInt(h, windows.SOL_SOCKET, soError); err != nil || code != int(windows.WSAECONNREFUSED) {
+				t.Errorf("SO_ERROR: %v, %v", code, err)
+			}
+			unregister(t, s, h)
+			windows.Closesocket(h)
+		}
+	})
+}
+
+const soError = 0x1007
+
+func TestAConnectIsWritableWhenItIsDone(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		h := socket(t)
+		defer windows.Closesocket(h)
+		key := register(t, s, h, EventRead|EventWrite, nil)
+		now(t, s)
+		addr := windows.SockaddrInet4{Port: l.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+		if err := windows.Connect(h, &addr); err != nil && err != windows.WSAEWOULDBLOCK {
+			t.Fatal(err)
+		}
+		soon(t, s, Ready{key, EventWrite})
+
+		// Urgent data that nobody asked for must not end a wait early: a
+		// SelectSelector has the socket in its list of exceptions as yet.
+		c, err := l.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		modify(t, s, h, EventRead, nil)
+		sendUrgent(t, c)
+		time.Sleep(settle)
+		idle(t, s)
+		if s, ok := s.(*SelectSelector); ok && s.sockets[1].except {
+			t.Error("a wait goes on looking for urgent data")
+		}
+		key = modify(t, s, h, EventRead|EventPriority, nil)
+		now(t, s, Ready{key, EventPriority})
+	})
+}
+
+// A socket may be watched by several selectors, and be used by package net
+// meanwhile.
+func TestASocketIsInSeveralSelectorsAndInUse(t *testing.T) {
+	a, b := tcpPair(t)
+	var waits []<-chan answer
+	var keys []*SelectorKey
+	for range 3 {
+		s := newIOCP(t)
+		keys = append(keys, register(t, s, a, EventRead, nil))
+		waits = append(waits, startSelect(s, Forever))
+	}
+	send(t, b)
+	for i, c := range waits {
+		wants(t, end(t, c), Ready{keys[i], EventRead})
+	}
+	receive(t, a)
+
+	s := newIOCP(t)
+	key := register(t, s, b, EventRead|EventWrite, nil)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range 100 {
+			receive(t, b)
+		}
+	})
+	for range 100 {
+		send(t, a)
+		ready, err := s.Select(hang)
+		if err != nil || len(ready) != 1 || ready[0].Key != key || ready[0].Events&EventWrite == 0 {
+			t.Fatalf("%v, %v", format(ready), err)
+		}
+	}
+	wg.Wait()
+	now(t, s, Ready{key, EventWrite})
+}
+
+func TestEverySelectorTakesAnyNumberOfSockets(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		// Beyond winsock's FD_SETSIZE, which is 64.
+		conns := make([]*net.TCPConn, 200)
+		for i := range conns {
+			var b *net.TCPConn
+			conns[i], b = tcpPair(t)
+			if i == len(conns)-1 {
+				send(t, b)
+			}
+		}
+		var last *SelectorKey
+		for _, c := range conns {
+			last = register(t, s, c, EventRead, nil)
+		}
+		soon(t, s, Ready{last, EventRead})
+		wantAll := []Ready{{modify(t, s, conns[len(conns)-1], EventRead|EventWrite, nil), EventRead | EventWrite}}
+		for _, c := range conns[:len(conns)-1] {
+			wantAll = append(wantAll, Ready{modify(t, s, c, EventWrite, nil), EventWrite})
+		}
+		now(t, s, wantAll...)
+	})
+}

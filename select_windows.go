@@ -1,0 +1,336 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// A SelectSelector waits by winsock's select. Each wait costs time in
+// proportion to the registrations, and counts its timeout in microseconds, as
+// fine as the system's clock is. It takes any number of sockets, and sockets
+// alone: what is not an open socket (a file, a pipe, a console) is refused with
+// WSAENOTSOCK.
+//
+// select has no word for a hang-up, which shows in the lists that winsock
+// keeps: as readable, as writable where the system says so, and not at all where
+// only EventPriority was asked for. A failed connect shows as every bit that
+// was asked for.
+type SelectSelector struct {
+	core
+	waker windows.Handle // a socket that is connected to itself
+
+	// sockets is what is watched: the waker, then what is registered, without
+	// what was found closed. An entry's pos is its index here, 0 if it has
+	// none.
+	sockets []selectSocket
+}
+
+type selectSocket struct {
+	fd     windows.Handle
+	events EventMask
+	except bool // it is in the list of exceptions
+}
+
+// NewSelectSelector returns a selector that waits by winsock's select. It fails
+// with an *os.SyscallError where the system is out of memory.
+func NewSelectSelector() (*SelectSelector, error) {
+	if err := startWinsock(); err != nil {
+		return nil, err
+	}
+	waker, err := newSelfConnected()
+	if err != nil {
+		return nil, err
+	}
+	s := &SelectSelector{waker: waker}
+	s.sockets = []selectSocket{{fd: waker, events: EventRead}}
+	s.init(s, true)
+	return s, nil
+}
+
+// startWinsock makes the sockets' functions work. Nothing stops them again, as
+// in package net.
+var startWinsock = sync.OnceValue(func() error {
+	var data windows.WSAData
+	return os.NewSyscallError("WSAStartup", windows.WSAStartup(0x202, &data))
+})
+
+// newSocket returns a datagram socket.
+func newSocket() (windows.Handle, error) {
+	socket, err := windows.WSASocket(windows.AF_INET, windows.SOCK_DGRAM, 0, nil, 0,
+		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
+	return socket, os.NewSyscallError("WSASocket", err)
+}
+
+// newSelfConnected returns a datagram socket that sends to itself, and hears
+// nobody else.
+func newSelfConnected() (windows.Handle, error) {
+	socket, err := newSocket()
+	if err != nil {
+		return 0, err
+	}
+	call := "bind"
+	err = windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	if err == nil {
+		call = "getsockname"
+		var self windows.Sockaddr
+		self, err = windows.Getsockname(socket)
+		if err == nil {
+			call = "connect"
+			err = windows.Connect(socket, self)
+		}
+	}
+	if err == nil {
+		call = "WSAIoctl"
+		on, n := uint32(1), uint32(0)
+		err = windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	}
+	if err != nil {
+		windows.Closesocket(socket)
+		return 0, os.NewSyscallError(call, err)
+	}
+	return socket, nil
+}
+
+// fionbio puts a socket into non-blocking mode.
+const fionbio = 0x8004667e
+
+// checkOpen returns WSAENOTSOCK for what is no open socket.
+func checkOpen(socket windows.Handle) error {
+	_, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType)
+	return os.NewSyscallError("getsockopt", err)
+}
+
+const soType = 0x1008
+
+// isConnected reports whether a socket has a peer. It leaves the socket's
+// error (SO_ERROR) to the caller, who can't get it twice.
+func isConnected(socket windows.Handle) bool {
+	_, err := windows.Getpeername(socket)
+	return err == nil
+}
+
+func (s *SelectSelector) add(fd int, e *entry) error {
+	socket := windows.Handle(fd)
+	if err := checkOpen(socket); err != nil {
+		return err
+	}
+	e.pos = uint32(len(s.sockets))
+	// Only there a failed connect shows, but so do urgent data, which nobody
+	// reads who didn't ask for them: connected sockets are not put there for
+	// nothing.
+	except := e.events&EventPriority != 0 || !isConnected(socket)
+	s.sockets = append(s.sockets, selectSocket{socket, e.events, except})
+	return nil
+}
+
+func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
+	s.remove(fd, e)
+	return s.add(fd, e)
+}
+
+// remove puts the last socket into the place of the one that goes.
+func (s *SelectSelector) remove(_ int, e *entry) {
+	i := int(e.pos)
+	if i == 0 {
+		return
+	}
+	last := len(s.sockets) - 1
+	if i < last {
+		s.sockets[i] = s.sockets[last]
+		s.table.find(int(s.sockets[i].fd)).pos = e.pos
+	}
+	s.sockets = s.sockets[:last]
+	e.pos = 0
+}
+
+// An fdSet is winsock's fd_set: how many there are, and the sockets. The count
+// is 32 bits wide and, on 64 bit, padded to the width of a socket.
+type fdSet []windows.Handle
+
+func (f *fdSet) clear() { *f = append((*f)[:0], 0) }
+
+func (f *fdSet) add(socket windows.Handle) { *f = append(*f, socket); (*f)[0]++ }
+
+// members returns the sockets that select left in the set.
+func (f fdSet) members() []windows.Handle { return f[1:][:uint32(f[0])] }
+
+type selectWaiter struct {
+	s      *SelectSelector
+	read   fdSet // overwritten by each call, as the others are
+	write  fdSet
+	except fdSet
+	found  []EventMask // the answer for each of the selector's sockets, 0 when not in take
+	hits   []*entry
+	since  uint64 // the core's changes when look was called
+	waited bool   // the answer is wait's
+}
+
+func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
+
+func (w *selectWaiter) prepare() {
+	w.since = w.s.changes
+	w.read.clear()
+	w.write.clear()
+	w.except.clear()
+	for i := range w.s.sockets {
+		socket := &w.s.sockets[i]
+		if socket.events&EventRead != 0 {
+			w.read.add(socket.fd)
+		}
+		if socket.events&EventWrite != 0 {
+			w.write.add(socket.fd)
+		}
+		if socket.except {
+			w.except.add(socket.fd)
+		}
+	}
+}
+
+func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
+	for failed := false; ; failed = true {
+		w.prepare()
+		err := w.call(0)
+		if err == nil {
+			w.waited = false
+			ready, err := w.take(dst)
+			if len(ready) == len(dst) {
+				w.prepare() // for wait
+			}
+			return ready, err
+		}
+		// One that was closed may be open again, as another socket.
+		if err != windows.WSAENOTSOCK || !w.s.dropClosed() && failed {
+			return dst, os.NewSyscallError("select", err)
+		}
+	}
+}
+
+// dropClosed stops watching the sockets that were closed while registered,
+// since select fails for all if one is closed, and reports whether there were
+// any.
+func (s *SelectSelector) dropClosed() (found bool) {
+	for i := len(s.sockets) - 1; i > 0; i-- {
+		if socket := s.sockets[i].fd; checkOpen(socket) != nil {
+			s.remove(int(socket), s.table.find(int(socket)))
+			found = true
+		}
+	}
+	return found
+}
+
+func (w *selectWaiter) wait(timeout time.Duration) error {
+	err := w.call(timeout)
+	w.waited = true
+	if err != nil {
+		w.read.clear()
+		w.write.clear()
+		w.except.clear()
+	}
+	if err == windows.WSAENOTSOCK {
+		// A closed socket is look's to find.
+		err = nil
+	}
+	return os.NewSyscallError("select", err)
+}
+
+func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
+	w.found = slices.Grow(w.found, max(len(w.s.sockets)-len(w.found), 0))[:len(w.s.sockets)]
+	w.hits = w.hits[:0]
+	for _, fd := range w.read.members() {
+		w.hit(fd, EventRead)
+	}
+	for _, fd := range w.write.members() {
+		w.hit(fd, EventWrite)
+	}
+	for _, fd := range w.except.members() {
+		events := allEvents
+		if isConnected(fd) {
+			events = EventPriority
+		}
+		w.hit(fd, events)
+	}
+	closed := false
+	for _, e := range w.hits {
+		mask := w.found[e.pos] & e.events
+		w.found[e.pos] = 0
+		switch {
+		case w.waited && checkOpen(w.s.sockets[e.pos].fd) != nil:
+			// Wine reports as readable what was closed during the wait.
+			closed = true
+		case mask != 0:
+			dst = append(dst, Ready{e.key, mask})
+		default:
+			// It was unconnected when it came, and has urgent data by now.
+			w.s.sockets[e.pos].except = false
+		}
+	}
+	clear(w.hits)
+	if closed {
+		w.s.dropClosed()
+	}
+	return dst, nil
+}
+
+// hit notes that a socket is in a list.
+func (w *selectWaiter) hit(socket windows.Handle, events EventMask) {
+	if socket == w.s.waker {
+		if !w.s.signalled {
+			// The datagram was still on its way when drain looked for it.
+			w.s.drain()
+		}
+		return
+	}
+	e := w.s.table.find(int(socket))
+	if e == nil || e.gen > w.since || e.pos == 0 {
+		return
+	}
+	if w.found[e.pos] == 0 {
+		w.hits = append(w.hits, e)
+	}
+	w.found[e.pos] |= events
+}
+
+func (s *SelectSelector) wake() error {
+	// Not a send by package syscall: that has none without an address.
+	err := windows.WSASend(s.waker, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
+	return os.NewSyscallError("WSASend", err)
+}
+
+func (s *SelectSelector) drain() {
+	var n, flags uint32
+	windows.WSARecv(s.waker, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, &n, &flags, nil, nil)
+}
+
+func (s *SelectSelector) release() { windows.Closesocket(s.waker) }
+
+var procSelect = windows.NewLazySystemDLL("ws2_32.dll").NewProc("select")
+
+// A timeval is struct timeval: its longs have 32 bits on 64 bit, too.
+type timeval struct{ sec, usec int32 }
+
+// call is select. A negative timeout never ends.
+func (w *selectWaiter) call(timeout time.Duration) error {
+	var limit *timeval
+	if timeout == 0 {
+		limit = new(timeval)
+	} else if timeout > 0 {
+		us := ceil(timeout, time.Microsecond)
+		limit = &timeval{int32(us / 1e6), int32(us % 1e6)}
+	}
+	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&w.read[0])), uintptr(unsafe.Pointer(&w.write[0])),
+		uintptr(unsafe.Pointer(&w.except[0])), uintptr(unsafe.Pointer(limit)))
+	if int32(n) < 0 {
+		return err
+	}
+	return nil
+}
