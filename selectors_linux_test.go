@@ -382,11 +382,11 @@ func TestAPacketModePtyHasAnExceptionalCondition(t *testing.T) {
 		if err := unix.IoctlSetPointerInt(master.fd, unix.TIOCSPTLCK, 0); err != nil {
 			t.Fatal(err)
 		}
-		n, err := unix.IoctlGetInt(master.fd, unix.TIOCGPTN)
+		n, err := unix.IoctlGetUint32(master.fd, unix.TIOCGPTN)
 		if err != nil {
 			t.Fatal(err)
 		}
-		slave := openFile(t, "/dev/pts/"+strconv.Itoa(n), unix.O_RDWR|unix.O_NOCTTY)
+		slave := openFile(t, "/dev/pts/"+strconv.Itoa(int(n)), unix.O_RDWR|unix.O_NOCTTY)
 		if err := unix.IoctlSetPointerInt(master.fd, unix.TIOCPKT, 1); err != nil {
 			t.Fatal(err)
 		}

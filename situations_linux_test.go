@@ -16,7 +16,7 @@ func situationMaster(t *testing.T) (fd int, slave string) {
 	t.Helper()
 	fd = situationOpen(t, "/dev/ptmx", unix.O_RDWR)
 	situationOK(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
 	situationOK(t, err)
-	return fd, "/dev/pts/" + strconv.Itoa(n)
+	return fd, "/dev/pts/" + strconv.Itoa(int(n))
 }

@@ -65,11 +65,11 @@ func (s *session) start(program []string) error {
 	if err := unix.IoctlSetPointerInt(s.pty, unix.TIOCSPTLCK, 0); err != nil {
 		return err
 	}
-	n, err := unix.IoctlGetInt(s.pty, unix.TIOCGPTN)
+	n, err := unix.IoctlGetUint32(s.pty, unix.TIOCGPTN)
 	if err != nil {
 		return err
 	}
-	fd, err := unix.Open("/dev/pts/"+strconv.Itoa(n), unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open("/dev/pts/"+strconv.Itoa(int(n)), unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
