@@ -31,10 +31,10 @@ var linuxSelectors = []selectorUnderTest{
 }
 
 // What Linux alone has, such as files that forget their event as soon as they
-// are polled, is nothing for the models of /dev/poll.
+// are polled, is nothing for the model of /dev/poll. The model of an old one
+// runs in devpoll_test.go, and through all tests on Solaris.
 var selectorsUnderTest = append(slices.Clone(linuxSelectors),
 	selectorUnderTest{"model of /dev/poll", openDevpollModel},
-	selectorUnderTest{"model of an old /dev/poll", openOldDevpollModel},
 )
 
 var (
