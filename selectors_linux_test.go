@@ -86,7 +86,11 @@ func openEpoll(t *testing.T) *EpollSelector {
 func quiet(t *testing.T, s *EpollSelector) {
 	t.Helper()
 	p := []unix.PollFd{{Fd: int32(s.Fd()), Events: unix.POLLIN}}
-	if n, err := unix.Poll(p, 0); n != 0 || err != nil {
+	n, err := unix.Poll(p, 0)
+	for err == unix.EINTR {
+		n, err = unix.Poll(p, 0)
+	}
+	if n != 0 || err != nil {
 		t.Errorf("the set is ready: %#x, %v", p[0].Revents, err)
 	}
 }
