@@ -197,7 +197,7 @@ func (w *selectWaiter) prepare() {
 }
 
 func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
-	for failed := false; ; failed = true {
+	for tries := 0; ; tries++ {
 		w.prepare()
 		err := w.call(0)
 		if err == nil {
@@ -209,7 +209,7 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 			return ready, err
 		}
 		// One that was closed may be open again, as another socket.
-		if err != windows.WSAENOTSOCK || !w.s.dropClosed() && failed {
+		if err != windows.WSAENOTSOCK || !w.s.dropClosed() && tries > 10 {
 			return dst, os.NewSyscallError("select", err)
 		}
 	}
