@@ -716,7 +716,7 @@ func TestProtocolByChance(t *testing.T) {
 				if p.t.Failed() {
 					return
 				}
-				fd := random.IntN(4)
+				fd := (1 + random.IntN(4)) << slotShift
 				events := EventMask(1 + random.IntN(7))
 				switch action := random.IntN(16); action {
 				case 0, 1, 2:
@@ -784,8 +784,8 @@ func TestAMillionRegistrations(t *testing.T) {
 	empty := heap()
 	for n := 0; n < total; n += chunk {
 		before, start := heap(), time.Now()
-		for fd := n; fd < n+chunk; fd++ {
-			if _, err := s.Register(fd, EventRead, nil); err != nil {
+		for i := n; i < n+chunk; i++ {
+			if _, err := s.Register((i+1)<<slotShift, EventRead, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -799,7 +799,8 @@ func TestAMillionRegistrations(t *testing.T) {
 	if n := s.GetMap().Len(); n != total {
 		t.Errorf("%d keys", n)
 	}
-	for fd := range total {
+	for i := range total {
+		fd := (i + 1) << slotShift
 		if key, err := s.GetKey(fd); err != nil || key.FD != fd {
 			t.Fatal(key, err)
 		}

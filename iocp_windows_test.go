@@ -597,13 +597,18 @@ func TestWhatIsNoOpenSocketIsRefused(t *testing.T) {
 // give them back.
 func TestAWaitThatTakesAllWakeupsGivesThemBack(t *testing.T) {
 	s := newIOCP(t)
-	for range 20 {
+	for range 10 {
 		var waits []<-chan answer
 		ctx, cancel := context.WithCancel(context.Background())
 		for range 8 {
-			waits = append(waits, start(func() ([]Ready, error) { return s.SelectContext(ctx) }))
-			// start's pause is not needed for the others.
+			c := make(chan answer, 1)
+			waits = append(waits, c)
+			go func() {
+				ready, err := s.SelectContext(ctx)
+				c <- answer{ready, err}
+			}()
 		}
+		time.Sleep(settle)
 		cancel()
 		for _, c := range waits {
 			if a := end(t, c); !errors.Is(a.err, context.Canceled) {
@@ -717,21 +722,44 @@ func TestAConnectIsWritableWhenItIsDone(t *testing.T) {
 		}
 		soon(t, s, Ready{key, EventWrite})
 
-		// Urgent data that nobody asked for must not end a wait early: a
-		// SelectSelector has the socket in its list of exceptions as yet.
 		c, err := l.AcceptTCP()
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		modify(t, s, h, EventRead, nil)
+		send(t, c)
+		soon(t, s, Ready{key, EventRead | EventWrite})
+	})
+}
+
+// A SelectSelector has sockets that are not connected in its list of
+// exceptions, where urgent data show as well.
+func TestUrgentDataThatNobodyAskedForKeepNoWaitBusy(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		h := socket(t)
+		defer windows.Closesocket(h)
+		register(t, s, h, EventRead, nil)
+		addr := windows.SockaddrInet4{Port: l.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+		if err := windows.Connect(h, &addr); err != nil && err != windows.WSAEWOULDBLOCK {
+			t.Fatal(err)
+		}
+		c, err := l.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
 		sendUrgent(t, c)
 		time.Sleep(settle)
 		idle(t, s)
 		if s, ok := s.(*SelectSelector); ok && s.sockets[1].except {
 			t.Error("a wait goes on looking for urgent data")
 		}
-		key = modify(t, s, h, EventRead|EventPriority, nil)
+		key := modify(t, s, h, EventRead|EventPriority, nil)
 		now(t, s, Ready{key, EventPriority})
 	})
 }

@@ -51,10 +51,10 @@ type KqueueSelector struct {
 	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
 	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
 	// one wait out of the kernel, and as long as waking is set whoever is
-	// taken out gives it again, for the next. It can't be level-triggered:
+	// taken out passes it on to the next. It can't be level-triggered:
 	// NetBSD before 10 and DragonFly take a knote off the queue while they
-	// look at it, and who finds the queue empty meanwhile sleeps on
-	// (kqueue_scan in sys/kern/kern_event.c).
+	// look at it, and who finds the queue empty meanwhile sleeps on, although
+	// it is put back (kqueue_scan in sys/kern/kern_event.c).
 	pipe   *waker
 	waking atomic.Bool
 }
@@ -245,7 +245,7 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 		// is a terminal's that is gone (ttydev_enter on FreeBSD).
 		s.keep(fd)
 		return nil
-	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP:
+	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP, err == unix.ENOTSUP:
 		return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("kevent", err))
 	}
 	return os.NewSyscallError("kevent", err)
@@ -366,7 +366,7 @@ func (w *kqueueWaiter) receive(timeout time.Duration) error {
 		w.n += n
 	}
 	if w.s.waking.Load() && w.woken() {
-		return w.s.trigger()
+		return w.s.pass()
 	}
 	return nil
 }
@@ -484,29 +484,29 @@ func merge(dst []Ready, start int, e *entry, mask EventMask) []Ready {
 
 func (s *KqueueSelector) wake() error {
 	s.waking.Store(true)
-	return s.trigger()
-}
-
-// trigger takes one wait out of the kernel. NOTE_TRIGGER goes without EV_CLEAR,
-// which would take it back (filt_usertouch on FreeBSD).
-func (s *KqueueSelector) trigger() error {
 	if s.pipe != nil {
 		return s.pipe.wake()
 	}
-	return os.NewSyscallError("kevent", s.update(wakeIdent, userFilter, 0, noteTrigger))
+	return os.NewSyscallError("kevent", s.pass())
 }
 
+// pass wakes one wait, which may be the next one: the kernel looks at the pipe
+// again, and finds the byte that wake wrote, or the event is triggered.
+// NOTE_TRIGGER goes without EV_CLEAR, which would take it back
+// (filt_usertouch on FreeBSD).
+func (s *KqueueSelector) pass() error {
+	if s.pipe != nil {
+		return s.update(s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0)
+	}
+	return s.update(wakeIdent, userFilter, 0, noteTrigger)
+}
+
+// drain leaves an event that was triggered once too often: it wakes a wait for
+// nothing, once.
 func (s *KqueueSelector) drain() {
 	s.waking.Store(false)
-	if s.pipe == nil {
-		return // one that is left over wakes a wait for nothing, once
-	}
-	var b [64]byte
-	for {
-		n, err := unix.Read(s.pipe.r, b[:])
-		if err != unix.EINTR && n < len(b) {
-			return
-		}
+	if s.pipe != nil {
+		s.pipe.drain()
 	}
 }
 

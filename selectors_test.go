@@ -261,6 +261,13 @@ func soon(t testing.TB, s Selector, want ...Ready) {
 		if same(ready, want) {
 			return
 		}
+		keys := make(map[*SelectorKey]bool)
+		for _, r := range ready {
+			if keys[r.Key] {
+				t.Fatalf("a key comes twice: %v", format(ready))
+			}
+			keys[r.Key] = true
+		}
 		if time.Since(begin) > hang {
 			t.Fatalf("ready: %v, want %v", format(ready), format(want))
 		}
