@@ -158,6 +158,21 @@ func reports(t testing.TB, s selectors.Selector, fd int, want selectors.EventMas
 	}
 }
 
+// watched reports whether an epoll set has a descriptor, by what the kernel says.
+func watched(t testing.TB, s selectors.Selector, fd int) bool {
+	t.Helper()
+	info, err := os.ReadFile(fmt.Sprint("/proc/self/fdinfo/", s.(*selectors.EpollSelector).Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(info)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "tfd:" && f[1] == fmt.Sprint(fd) {
+			return true
+		}
+	}
+	return false
+}
+
 func wantErrno(t testing.TB, what string, err error, errno unix.Errno) {
 	t.Helper()
 	var call *os.SyscallError
@@ -301,6 +316,9 @@ func TestARegisterThatFailsLeavesNothing(t *testing.T) {
 				t.Errorf("%s: a key and an error", test.name)
 			}
 		}, test.fault)
+		if test.name == "epoll" && watched(t, s, r) {
+			t.Errorf("the kernel watches what a Register has failed for")
+		}
 		if _, err := s.GetKey(r); !errors.Is(err, selectors.ErrNotRegistered) || s.GetMap().Len() != 0 {
 			t.Errorf("%s: GetKey: %v", test.name, err)
 		}
@@ -309,6 +327,9 @@ func TestARegisterThatFailsLeavesNothing(t *testing.T) {
 			t.Errorf("%s: Register again: %v", test.name, err)
 		}
 		reports(t, s, r, R)
+		if test.name == "epoll" && !watched(t, s, r) {
+			t.Error("fdinfo doesn't say what the kernel watches")
+		}
 		works(t, s)
 	}
 }
@@ -322,7 +343,7 @@ func TestAModifyThatFailsUnregisters(t *testing.T) {
 	}{
 		{"epoll", fault{call: unix.SYS_EPOLL_CTL, errno: unix.ENOMEM, cond: when(1, unix.EPOLL_CTL_MOD)}},
 		{"epoll", fault{call: unix.SYS_EPOLL_CTL, errno: unix.EPERM, cond: when(1, unix.EPOLL_CTL_MOD)}},
-		{"epoll", fault{call: unix.SYS_EPOLL_CTL, errno: unix.ENOMEM}}, // so that the kernel keeps it
+		{"epoll", fault{call: unix.SYS_EPOLL_CTL, errno: unix.ENOMEM}}, // the kernel keeps it, whatever one does
 		{"poll", fault{call: unix.SYS_FCNTL, errno: unix.EBADF, cond: when(1, unix.F_GETFD)}},
 		{"select", fault{call: unix.SYS_FCNTL, errno: unix.EBADF, cond: when(1, unix.F_GETFD)}},
 	} {
@@ -339,6 +360,9 @@ func TestAModifyThatFailsUnregisters(t *testing.T) {
 			_, err := s.Modify(r, R, nil)
 			wantErrno(t, test.name, err, test.fault.errno)
 		}, test.fault)
+		if test.name == "epoll" && test.fault.cond.set && watched(t, s, r) {
+			t.Errorf("the kernel still watches what a Modify has unregistered")
+		}
 		if _, err := s.GetKey(r); !errors.Is(err, selectors.ErrNotRegistered) || s.GetMap().Len() != 0 {
 			t.Errorf("%s: GetKey: %v", test.name, err)
 		}

@@ -150,6 +150,49 @@ func TestNoSignalSwallowsAnEvent(t *testing.T) {
 	}
 }
 
+// Nor does a number fail a Select that is closed and reused while it looks.
+func TestNoSelectFailsForANumberThatIsReused(t *testing.T) {
+	for _, s := range subjects(t) {
+		r, w := pipe(t)
+		file, _ := pipe(t)
+		again := file + 300 // a number that nobody else is given
+		if err := unix.Dup3(file, again, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan bool)
+		var group sync.WaitGroup
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					unix.Close(again)
+					unix.Dup3(file, again, unix.O_CLOEXEC)
+				}
+			}
+		})
+		if _, err := s.Register(r, R, nil); err != nil {
+			t.Fatal(err)
+		}
+		unix.Write(w, []byte{1})
+		for start := time.Now(); time.Since(start) < 200*time.Millisecond; {
+			// What it registers, if it does: the number may be closed at the time.
+			s.Register(again, R, nil)
+			s.Modify(again, R|W, nil)
+			s.Modify(again, R, nil)
+			ready, err := s.Select(0)
+			if err != nil || len(ready) == 0 || len(ready) == 1 && ready[0].Key.FD != r {
+				t.Errorf("%s: %v, %v", s.name, ready, err)
+				break
+			}
+		}
+		close(done)
+		group.Wait()
+		unix.Close(again)
+	}
+}
+
 // Selectors that were closed under blocked waits leave nothing behind. (Go
 // keeps the threads it has, so that they are only bounded by how many waits are
 // blocked at a time.)
