@@ -27,6 +27,39 @@ var constructors = []func() (Selector, error){
 // is refused with WSAENOTSOCK. The sockets may be on another completion port
 // as well, as those of package net are.
 //
+// A hang-up is a reset or a failed connect. The system tells what the peer did
+// and not what oneself did: a connection that both sides have shut shows as
+// readable and writable, not as every bit that was asked for. A stream socket
+// that was never connected is ready for nothing.
+//
+// A selector that is dropped without Close leaves its handles open, and keeps
+// the memory of its requests.
+type IOCPSelector struct {
+	core
+	port windows.Handle // constant
+
+	// waking says that wake was called and drain not yet. It is read without
+	// the mutex by a wait that has taken wake's packet, which is the only one
+	// for all who are blocked.
+	waking atomic.Bool
+
+	groups   []*afdGroup
+	polls    []afdPoll // an entry's pos is an index here
+	free     []uint32  // polls that are in nobody's use
+	asks     []uint32  // polls to ask for at the next look
+	inFlight int       // polls whose packet is still to come
+
+	// leaving has the polls whose registration is gone and whose packet is
+	// still to come, by socket: who registers the socket again takes over the
+	// poll, and so waits for the packet.
+	leaving map[windows.Handle]uint32
+	late    int // registrations that wait for the packet of a cancelled poll
+
+	looks   uint64
+	waiters []*iocpWaiter
+	reaper  *iocpWaiter // nil until it is needed
+}
+
 // Windows has no call that tells which of many sockets are ready, but its
 // socket driver, AFD, takes requests to be told when one is (IOCTL_AFD_POLL).
 // No manual describes them; winsock's own select and WSAPoll are made of them,
@@ -41,31 +74,6 @@ var constructors = []func() (Selector, error){
 //   - There is one request at a time for a socket: two at once disturb each
 //     other (trio and wepoll met that). To ask for something else, the old
 //     request is cancelled, and its packet awaited.
-type IOCPSelector struct {
-	core
-	port windows.Handle // constant
-
-	// waking says that wake was called and drain not yet. A wait takes the
-	// packets that wake posts, for itself and for others that it is not the
-	// end of, without the mutex.
-	waking atomic.Bool
-
-	groups   []*afdGroup
-	polls    []afdPoll // an entry's pos is an index here
-	free     []uint32  // polls that are in nobody's use
-	idle     []uint32  // polls to ask for at the next look
-	inFlight int       // polls whose packet is still to come
-
-	// leaving has the polls whose registration is gone and whose packet is
-	// still to come, by socket: who registers the socket again takes over the
-	// poll, and so waits for the packet.
-	leaving map[windows.Handle]uint32
-	late    int // registrations that wait for the packet of a cancelled poll
-
-	looks   uint64
-	waiters []*iocpWaiter
-	reaper  *iocpWaiter // nil until it is needed
-}
 
 // An afdPoll is what the selector knows of a request. Its index says where the
 // kernel's part is (IOCPSelector.request) and, plus one, stands in its packet.
@@ -75,7 +83,7 @@ type afdPoll struct {
 	events EventMask
 	state  pollState
 	owned  bool   // it belongs to a registration
-	queued bool   // it is in the list idle
+	queued bool   // it is in the list asks
 	look   uint64 // the look that asked last
 }
 
@@ -332,16 +340,16 @@ func (s *IOCPSelector) ask(i uint32) error {
 func (s *IOCPSelector) queue(i uint32) {
 	if p := &s.polls[i]; !p.queued {
 		p.queued = true
-		s.idle = append(s.idle, i)
+		s.asks = append(s.asks, i)
 	}
 }
 
 // askQueued asks for all that wait for it. Where memory is short, the rest
 // goes on waiting.
 func (s *IOCPSelector) askQueued() error {
-	for len(s.idle) > 0 {
-		last := len(s.idle) - 1
-		i := s.idle[last]
+	for len(s.asks) > 0 {
+		last := len(s.asks) - 1
+		i := s.asks[last]
 		if p := &s.polls[i]; p.owned && p.state == pollIdle {
 			if err := s.ask(i); noMemory(err) {
 				return err
@@ -350,7 +358,7 @@ func (s *IOCPSelector) askQueued() error {
 			// registered: they are asked for no more.
 		}
 		s.polls[i].queued = false
-		s.idle = s.idle[:last]
+		s.asks = s.asks[:last]
 	}
 	return nil
 }
