@@ -43,18 +43,16 @@ func descriptor(fileobj any) (fd int, isNumber bool, err error) {
 
 // connDescriptor doesn't use the Fd method that a syscall.Conn may have as
 // well: [os.File.Fd] puts the file into blocking mode.
-func connDescriptor(c syscall.Conn) (fd int, err error) {
+func connDescriptor(c syscall.Conn) (int, error) {
 	raw, err := c.SyscallConn()
+	n := int64(-1)
 	if err == nil {
-		cerr := raw.Control(func(n uintptr) { fd, err = number(int64(n)) })
-		if err == nil {
-			err = cerr
-		}
+		err = raw.Control(func(fd uintptr) { n = int64(fd) })
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrInvalidFileObj, err)
 	}
-	return fd, nil
+	return number(n)
 }
 
 // number returns n as a descriptor.

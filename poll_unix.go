@@ -36,7 +36,7 @@ type PollSelector struct {
 }
 
 // NewPollSelector returns a selector that waits by poll(2). It fails with an
-// *os.SyscallError where the system is out of descriptors.
+// *os.SyscallError where that is not permitted, or out of descriptors.
 func NewPollSelector() (*PollSelector, error) {
 	k, err := newWaker()
 	if err != nil {
@@ -44,6 +44,10 @@ func NewPollSelector() (*PollSelector, error) {
 	}
 	s := &PollSelector{waker: k}
 	s.fds = []unix.PollFd{newPollFd(k.r, EventRead)}
+	if _, err := unix.Poll(s.fds, 0); err != nil && err != unix.EINTR {
+		s.release()
+		return nil, os.NewSyscallError("poll", err)
+	}
 	s.init(s, true)
 	return s, nil
 }

@@ -104,10 +104,13 @@ func newSelfConnected() (windows.Handle, error) {
 // fionbio puts a socket into non-blocking mode.
 const fionbio = 0x8004667e
 
-// checkOpen returns WSAENOTSOCK for what is no open socket.
+// checkOpen returns WSAENOTSOCK for what is no open socket. Wine has other
+// errors for some handles that named a socket once and name something else.
 func checkOpen(socket windows.Handle) error {
-	_, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType)
-	return os.NewSyscallError("getsockopt", err)
+	if _, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType); err != nil {
+		return os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
+	}
+	return nil
 }
 
 const soType = 0x1008
@@ -197,7 +200,7 @@ func (w *selectWaiter) prepare() {
 }
 
 func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
-	for failed := false; ; failed = true {
+	for tries := 0; ; tries++ {
 		w.prepare()
 		err := w.call(0)
 		if err == nil {
@@ -209,7 +212,7 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 			return ready, err
 		}
 		// One that was closed may be open again, as another socket.
-		if err != windows.WSAENOTSOCK || !w.s.dropClosed() && failed {
+		if err != windows.WSAENOTSOCK || !w.s.dropClosed() && tries > 10 {
 			return dst, os.NewSyscallError("select", err)
 		}
 	}

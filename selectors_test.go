@@ -669,6 +669,13 @@ func (b *brokenConn) Fd() uintptr {
 	return 0
 }
 
+// silentConn has no error to give, and no descriptor.
+type silentConn struct{ syscall.RawConn }
+
+func (c silentConn) SyscallConn() (syscall.RawConn, error) { return c, nil }
+
+func (silentConn) Control(func(uintptr)) error { return nil }
+
 func TestASyscallConnIsAskedFirstAndWhereThatFailsFdIsNotTried(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		c := writable(t)
@@ -678,6 +685,9 @@ func TestASyscallConnIsAskedFirstAndWhereThatFailsFdIsNotTried(t *testing.T) {
 		}
 		unregister(t, s, obj)
 
+		if _, err := s.Register(silentConn{}, EventRead, nil); !errors.Is(err, ErrInvalidFileObj) {
+			t.Errorf("Register of one that gives no descriptor: %v", err)
+		}
 		broken := &brokenConn{t, errors.New("broken")}
 		for _, call := range keyCalls {
 			err := call.do(s, broken, EventRead)

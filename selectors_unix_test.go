@@ -932,3 +932,30 @@ func TestNothingIsLostOrReportedLateWhileDescriptorsAreClosedAndReused(t *testin
 		m.run(m.stormWorkers()...)
 	})
 }
+
+// A wait that is on its way back from the kernel has results of registrations
+// that are gone when it gets the mutex.
+func TestWhatAWaitFoundIsNotTakenForALaterRegistrationOfTheNumber(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		r, w := pipe(t)
+		register(t, s, r.fd, EventRead, "old")
+		late := s.(backend).newWaiter()
+		if ready, err := late.look(nil); len(ready) != 0 || err != nil {
+			t.Fatalf("look = %v, %v", format(ready), err)
+		}
+		fill(t, w)
+		if err := late.wait(hang); err != nil {
+			t.Fatal(err)
+		}
+		unregister(t, s, r.fd)
+		if _, err := unix.Read(r.fd, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		key := register(t, s, r.fd, EventRead, "new")
+		if ready, err := late.take(nil); len(ready) != 0 || err != nil {
+			t.Errorf("take = %v, %v", format(ready), err)
+		}
+		fill(t, w)
+		soon(t, s, Ready{key, EventRead})
+	})
+}
