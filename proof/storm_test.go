@@ -193,6 +193,86 @@ func TestNoSelectFailsForANumberThatIsReused(t *testing.T) {
 	}
 }
 
+// Several waits of all kinds on one selector lose no event, whatever else goes
+// on: wake-ups, contexts and timeouts that end, other registrations that
+// change. Close ends them all.
+func TestSeveralWaitsLoseNothing(t *testing.T) {
+	events := 20_000
+	if testing.Short() {
+		events = 500
+	}
+	for _, s := range subjects(t) {
+		t.Run(s.name, func(t *testing.T) {
+			r, w := pipe(t)
+			if _, err := s.Register(r, R, nil); err != nil {
+				t.Fatal(err)
+			}
+			seen := make(chan bool)
+			var waits, disturbers sync.WaitGroup
+			waiter := func(wait func() ([]selectors.Ready, error)) {
+				waits.Go(func() {
+					for {
+						ready, err := wait()
+						if errors.Is(err, selectors.ErrClosed) {
+							return
+						}
+						if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+							t.Error(err)
+						}
+						for _, got := range ready {
+							if n, _ := unix.Read(got.Key.FD, make([]byte, 1)); n == 1 {
+								seen <- true
+							}
+						}
+					}
+				})
+			}
+			waiter(func() ([]selectors.Ready, error) { return s.Select(selectors.Forever) })
+			waiter(func() ([]selectors.Ready, error) { return s.AppendReady(nil, selectors.Forever) })
+			waiter(func() ([]selectors.Ready, error) { return s.Select(300 * time.Microsecond) })
+			waiter(func() ([]selectors.Ready, error) {
+				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Microsecond)
+				defer cancel()
+				return s.SelectContext(ctx)
+			})
+			done := make(chan bool)
+			disturb := func(f func()) {
+				disturbers.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						case <-time.After(50 * time.Microsecond):
+							f()
+						}
+					}
+				})
+			}
+			disturb(func() { s.Wakeup() })
+			other, _ := pipe(t)
+			disturb(func() {
+				s.Register(other, R, nil)
+				s.Modify(other, R|P, nil)
+				s.Unregister(other)
+			})
+			for n := range events {
+				unix.Write(w, []byte{1})
+				select {
+				case <-seen:
+				case <-time.After(10 * time.Second):
+					t.Fatalf("event %d is lost", n)
+				}
+			}
+			close(done)
+			disturbers.Wait()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			waits.Wait()
+		})
+	}
+}
+
 // Selectors that were closed under blocked waits leave nothing behind. (Go
 // keeps the threads it has, so that they are only bounded by how many waits are
 // blocked at a time.)
