@@ -17,7 +17,10 @@ import (
 // A PollSelector waits by poll(2). Each wait costs time in proportion to the
 // registrations, and counts its timeout in milliseconds. It takes any
 // descriptor; regular files are always ready. On macOS poll fails for
-// devices: [SelectSelector] can wait for those.
+// devices: [SelectSelector] can wait for those. On FreeBSD 12 a wait sleeps
+// through the hang-up of a pipe, FIFO or terminal that was registered for nothing
+// that this end of it can do, such as EventPriority alone, and the next one
+// finds it (pipe_poll).
 type PollSelector struct {
 	core
 	waker

@@ -38,6 +38,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationAsleep(EventPriority),
 				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
@@ -66,6 +67,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationAsleep(EventPriority),
 				{why: "select puts it into the list for reading (ttydev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},

@@ -29,6 +29,17 @@ var situationUnconnected = situationRow{
 	on:  "darwin/* ios/* freebsd/* netbsd/* openbsd/* dragonfly/* solaris/* illumos/* aix/*",
 }
 
+// situationAsleep: FreeBSD's poll wakes who asked for what the end of the pipe or
+// terminal can do, and before 13 nobody else (pipe_poll, ptsdev_poll, ttydev_poll).
+func situationAsleep(events EventMask) situationRow {
+	return situationRow{
+		why:    "the kernel doesn't wake who asked for nothing that it has",
+		on:     "freebsd/poll",
+		want:   situationHungUp,
+		asleep: events,
+	}
+}
+
 func init() {
 	situations = append(situations, []situation{
 		{
@@ -257,6 +268,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationAsleep(EventPriority),
 				{why: "pipes go both ways", on: "freebsd/select openbsd/select dragonfly/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -270,6 +282,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationAsleep(EventPriority),
 				{why: "pipes go both ways", on: "freebsd/select openbsd/select dragonfly/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -298,7 +311,7 @@ func init() {
 				return w, situationClose(t, r)
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: []situationRow{situationAsleep(EventPriority), situationSelect},
 		},
 		{
 			name: "pipe's write end, full and the reader is gone",
@@ -308,7 +321,7 @@ func init() {
 				return w, situationClose(t, r)
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: []situationRow{situationAsleep(EventPriority), situationSelect},
 		},
 
 		{
@@ -335,6 +348,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationAsleep(EventWrite | EventPriority),
 				{why: "select puts it into the list for reading", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -365,6 +379,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationAsleep(EventRead | EventPriority),
 				{why: "select puts it into the list for writing", on: "freebsd/select", want: EventWrite, perhaps: EventRead},
 				situationSelect,
 			},
