@@ -57,16 +57,8 @@ func newDevpollModel() *devpollModel {
 	return m
 }
 
-// openDevpollModel is a constructor for the tests of the contract, and
-// openOldDevpollModel another one, for a kernel before illumos 6291.
-var (
-	openDevpollModel    = generic(func() (*devpoll, error) { return newDevpollModel().open() })
-	openOldDevpollModel = generic(func() (*devpoll, error) {
-		m := newDevpollModel()
-		m.old = true
-		return m.open()
-	})
-)
+// openDevpollModel is a constructor for the tests of the contract.
+var openDevpollModel = generic(func() (*devpoll, error) { return newDevpollModel().open() })
 
 func (m *devpollModel) open() (*devpoll, error) {
 	s := new(devpoll)
