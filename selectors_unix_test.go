@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -957,5 +958,29 @@ func TestWhatAWaitFoundIsNotTakenForALaterRegistrationOfTheNumber(t *testing.T) 
 		}
 		fill(t, w)
 		soon(t, s, Ready{key, EventRead})
+	})
+}
+
+// It is not among the portable tests, since net has no UDP under Wine 8.
+func TestAPacketConnIsAFileObject(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		key := register(t, s, c, EventRead|EventWrite, nil)
+		if key.FileObj != c || key.FD != fdOf(t, c.(syscall.Conn)) {
+			t.Errorf("the key is %+v", key)
+		}
+		now(t, s, Ready{key, EventWrite})
+		if _, err := c.WriteTo([]byte("x"), c.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		soon(t, s, Ready{key, EventRead | EventWrite})
+		c.Close()
+		if unregister(t, s, c) != key {
+			t.Error("another key")
+		}
 	})
 }
