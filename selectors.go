@@ -37,7 +37,7 @@ const (
 	// who asked for EventRead, nor ordinary data to who asked for
 	// EventPriority. Where a system can't tell them apart, Register and Modify
 	// refuse EventPriority with an error that matches
-	// [errors.ErrUnsupported]: [KqueueSelector] does on FreeBSD and NetBSD,
+	// [errors.ErrUnsupported]: KqueueSelector does on FreeBSD and NetBSD,
 	// and on the other systems for what is not a socket. PollSelector and
 	// SelectSelector take it everywhere.
 	//
