@@ -295,14 +295,29 @@ func (s *core) change() uint64 {
 	return s.changes
 }
 
-// Select implements [Selector].
-func (s *core) Select(timeout time.Duration) ([]Ready, error) {
-	return s.wait("Select", nil, timeout, nil)
+// AppendReady implements [Selector].
+//
+// It has the case that something is ready to itself, and epoll's look is flat:
+// each return costs something after a system call, since the processor has
+// forgotten where it leads to.
+func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
+	s.mu.Lock()
+	if !s.open || len(s.idle) == 0 {
+		return s.wait("AppendReady", dst, timeout, nil)
+	}
+	ready, err := s.idle[len(s.idle)-1].look(dst)
+	if len(ready) > len(dst) {
+		s.wakeup = false
+		s.mu.Unlock()
+		return ready, nil
+	}
+	return s.waitOn("AppendReady", dst, err, timeout, nil)
 }
 
-// AppendReady implements [Selector].
-func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	return s.wait("AppendReady", dst, timeout, nil)
+// Select implements [Selector].
+func (s *core) Select(timeout time.Duration) ([]Ready, error) {
+	s.mu.Lock()
+	return s.wait("Select", nil, timeout, nil)
 }
 
 // SelectContext implements [Selector].
@@ -311,6 +326,7 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 		panic("selectors: SelectContext with a nil context")
 	}
 	c := &cancellation{ctx: ctx, done: ctx.Err() != nil}
+	s.mu.Lock()
 	ready, err := s.wait("SelectContext", nil, Forever, c)
 	if c.stop != nil {
 		c.stop()
@@ -342,10 +358,8 @@ func (c *cancellation) start(s *core) {
 	})
 }
 
-// wait is flat, and so is epoll's look, since each return costs something
-// after a system call: the processor has forgotten where it leads to.
+// wait is called with mu held, and releases it.
 func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
-	s.mu.Lock()
 	if !s.open {
 		s.mu.Unlock()
 		return dst, waitError(call, ErrClosed)
@@ -357,18 +371,25 @@ func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancella
 	if len(s.idle) == 0 {
 		s.idle = append(s.idle, s.backend.newWaiter())
 	}
-	last := len(s.idle) - 1
-	w := s.idle[last]
-	ready, err := w.look(dst)
+	ready, err := s.idle[len(s.idle)-1].look(dst)
 	if len(ready) > len(dst) {
 		s.wakeup = false
 		s.mu.Unlock()
 		return ready, nil
 	}
+	return s.waitOn(call, dst, err, timeout, c)
+}
+
+// waitOn goes on with a wait whose look, by the last of the idle waiters, found
+// nothing or failed.
+func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration, c *cancellation) ([]Ready, error) {
+	ready := dst
 	if err == nil {
 		if s.wakeup {
 			s.wakeup = false
 		} else if timeout > 0 {
+			last := len(s.idle) - 1
+			w := s.idle[last]
 			s.idle = s.idle[:last]
 			ready, err = s.block(w, dst, timeout, c)
 			s.idle = append(s.idle, w)
@@ -379,7 +400,7 @@ func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancella
 		return dst, waitError(call, err)
 	}
 	if len(ready) == len(dst) {
-		return dst, nil // ready may have got a new array in vain
+		return dst, nil // a backend may have given it a new array in vain
 	}
 	return ready, nil
 }

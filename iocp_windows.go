@@ -497,13 +497,16 @@ func (w *iocpWaiter) receive(timeout time.Duration) error {
 			woken = woken || w.packets[w.n+i].context == wakeContext
 		}
 		w.n += n
-		if woken && w.s.waking.Load() {
-			// A failure, for want of memory, would leave the others asleep
-			// until something else wakes them.
-			err = w.s.post()
+		// Only for want of memory the system refuses that, and the others must
+		// not sleep on for it.
+		for woken && w.s.waking.Load() && w.s.post() != nil {
+			time.Sleep(time.Millisecond)
+		}
+		if err != nil && w.n == 0 {
+			return err
 		}
 		if err != nil || w.n < len(w.packets) {
-			return err
+			return nil // an error must not lose the packets
 		}
 		w.packets = slices.Grow(w.packets, len(w.packets))
 		w.packets = w.packets[:cap(w.packets)]
@@ -533,10 +536,11 @@ func (w *iocpWaiter) decode(dst []Ready, look uint64) (_ []Ready, asked bool) {
 		}
 		var mask EventMask
 		r, _ := s.request(i)
+		old := p.look < look
 		switch {
 		case state == pollCancelled:
 			s.late--
-		case p.look < look, r.status.Status == windows.STATUS_CANCELLED, r.info.numberOfHandles == 0:
+		case old, r.status.Status == windows.STATUS_CANCELLED, r.info.numberOfHandles == 0:
 		case r.status.Status>>30 == 3:
 			// The severity is error: who reads or writes will meet it.
 			mask = p.events
@@ -549,7 +553,8 @@ func (w *iocpWaiter) decode(dst []Ready, look uint64) (_ []Ready, asked bool) {
 			dst = append(dst, Ready{s.table.find(p.fd).key, mask})
 			s.queue(i)
 		} else if err := s.ask(i); err == nil {
-			asked = true
+			// An empty answer to a new request can come again and again.
+			asked = asked || old || state == pollCancelled
 		} else if noMemory(err) {
 			s.queue(i)
 		}
@@ -560,7 +565,11 @@ func (w *iocpWaiter) decode(dst []Ready, look uint64) (_ []Ready, asked bool) {
 
 func (s *IOCPSelector) wake() error {
 	s.waking.Store(true)
-	return s.post()
+	err := s.post()
+	if err != nil {
+		s.waking.Store(false) // the core won't call drain
+	}
+	return err
 }
 
 func (s *IOCPSelector) drain() { s.waking.Store(false) }

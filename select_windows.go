@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"sync"
@@ -78,8 +79,13 @@ func newSelfConnected() (windows.Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	call := "bind"
-	err = windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	// Else another process of the user's could share the port.
+	call := "setsockopt"
+	err = windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1)
+	if err == nil {
+		call = "bind"
+		err = windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
 	if err == nil {
 		call = "getsockname"
 		var self windows.Sockaddr
@@ -101,16 +107,23 @@ func newSelfConnected() (windows.Handle, error) {
 	return socket, nil
 }
 
+// soExclusiveAddrUse is SO_EXCLUSIVEADDRUSE of winsock2.h.
+const soExclusiveAddrUse = ^windows.SO_REUSEADDR
+
 // fionbio puts a socket into non-blocking mode.
 const fionbio = 0x8004667e
 
 // checkOpen returns WSAENOTSOCK for what is no open socket. Wine has other
 // errors for some handles that named a socket once and name something else.
 func checkOpen(socket windows.Handle) error {
-	if _, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType); err != nil {
-		return os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
+	_, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType)
+	switch err {
+	case nil:
+		return nil
+	case windows.WSAENOBUFS, windows.WSAENETDOWN:
+		return os.NewSyscallError("getsockopt", err)
 	}
-	return nil
+	return os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
 }
 
 const soType = 0x1008
@@ -223,7 +236,7 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 // any.
 func (s *SelectSelector) dropClosed() (found bool) {
 	for i := len(s.sockets) - 1; i > 0; i-- {
-		if socket := s.sockets[i].fd; checkOpen(socket) != nil {
+		if socket := s.sockets[i].fd; errors.Is(checkOpen(socket), windows.WSAENOTSOCK) {
 			s.remove(int(socket), s.table.find(int(socket)))
 			found = true
 		}
