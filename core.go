@@ -97,8 +97,7 @@ type core struct {
 	view    *Map
 
 	// copies says that a blocked wait works on its own copy of the
-	// registrations (poll, select): a change must make it look
-	// again. Constant.
+	// registrations (poll, select): a change must make it look again. Constant.
 	copies bool
 
 	// All below is guarded by mu.
@@ -268,8 +267,7 @@ func (s *core) lookup(fd int, ferr error) (*entry, error) {
 	case ferr != nil:
 		return nil, ferr
 	}
-	// Numbers that are no multiples of slotShift's power share an entry with one
-	// that is.
+	// Where slotShift is not 0, neighbouring numbers share an entry.
 	if e := s.table.find(fd); e != nil && e.key.FD == fd {
 		return e, nil
 	}

@@ -16,46 +16,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-selectors/selectors/examples/internal/program"
 )
 
-// The tests run the program as another process: their own binary, which calls
-// main instead of the tests.
-const runMain = "SELECTORS_EXAMPLE_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runMain) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { program.Main(m, main) }
 
 // start opens a room on a free port.
 func start(t *testing.T, patience time.Duration) (server *exec.Cmd, addr string) {
 	t.Helper()
 	server = exec.Command(os.Args[0], "-addr", "localhost:0", "-patience", patience.String())
-	server.Env = append(os.Environ(), runMain+"=1")
-	server.Stderr = os.Stderr
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if !ok {
-		t.Fatalf("the server says %q", line)
-	}
-	return server, addr
+	return server, program.Serve(t, server)
 }
 
 // A guest is one end of a connection to the room.

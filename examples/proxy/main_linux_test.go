@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-selectors/selectors/examples/internal/program"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,9 +35,8 @@ func TestItsFiguresAreLiveOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	tty := os.NewFile(uintptr(fd), "tty")
-	proxy := exec.Command(os.Args[0], "-addr", "localhost:0", "-to", serve(t, echo))
-	proxy.Env = append(os.Environ(), runMain+"=1")
-	proxy.Stdout, proxy.Stderr = tty, os.Stderr
+	proxy := program.Command(exec.Command(os.Args[0], "-addr", "localhost:0", "-to", serve(t, echo)))
+	proxy.Stdout = tty
 	err = proxy.Start()
 	tty.Close()
 	if err != nil {

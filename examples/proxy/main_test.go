@@ -7,7 +7,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -15,55 +14,20 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-selectors/selectors/examples/internal/program"
 )
 
-// The tests run the program as another process: their own binary, which calls
-// main instead of the tests.
-const runMain = "SELECTORS_EXAMPLE_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runMain) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { program.Main(m, main) }
 
 // start runs the proxy on a free port, for a target.
 func start(t *testing.T, to string) (proxy *exec.Cmd, addr string) {
 	t.Helper()
-	return startCommand(t, exec.Command(os.Args[0], "-addr", "localhost:0", "-to", to))
-}
-
-func startCommand(t *testing.T, proxy *exec.Cmd) (_ *exec.Cmd, addr string) {
-	t.Helper()
-	proxy.Env = append(os.Environ(), runMain+"=1")
-	proxy.Stderr = os.Stderr
-	out, err := proxy.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		proxy.Process.Kill()
-		proxy.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if !ok {
-		t.Fatalf("the proxy says %q", line)
-	}
-	addr, _, _ = strings.Cut(addr, " ")
-	return proxy, addr
+	proxy = exec.Command(os.Args[0], "-addr", "localhost:0", "-to", to)
+	return proxy, program.Serve(t, proxy)
 }
 
 // serve runs a server that hands each connection to a function.
@@ -256,7 +220,7 @@ func TestAServerThatIsNotThereEndsTheConnectionAlone(t *testing.T) {
 
 func TestGoesOnWhenItsDescriptorsHaveRunOut(t *testing.T) {
 	for _, limit := range []string{"29", "30"} { // one of them runs out in accept
-		_, addr := startCommand(t, exec.Command("sh", "-c", `ulimit -n $1 && exec "$0" -addr localhost:0 -to $2`,
+		addr := program.Serve(t, exec.Command("sh", "-c", `ulimit -n $1 && exec "$0" -addr localhost:0 -to $2`,
 			os.Args[0], limit, serve(t, echo)))
 		steady := dial(t, addr)
 		exchange(t, steady, "hello")

@@ -18,25 +18,16 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-selectors/selectors/examples/internal/program"
 )
 
-// The tests run the program as another process: their own binary, which calls
-// main instead of the tests.
-const runMain = "SELECTORS_EXAMPLE_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runMain) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { program.Main(m, main) }
 
 func command(t *testing.T, args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	out = new(bytes.Buffer)
-	cmd = exec.CommandContext(t.Context(), os.Args[0], args...)
-	cmd.Env = append(os.Environ(), runMain+"=1")
-	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	cmd = program.Command(exec.CommandContext(t.Context(), os.Args[0], args...))
+	cmd.Stdout = out
 	return cmd, out
 }
 

@@ -14,24 +14,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-selectors/selectors/examples/internal/program"
 )
 
-// The tests run the program as another process: their own binary, which calls
-// main instead of the tests.
-const runMain = "SELECTORS_EXAMPLE_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runMain) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { program.Main(m, main) }
 
 const quiet = 300 * time.Millisecond
 
-// A program is one that watches dir.
-type program struct {
+// A running is the program while it watches dir.
+type running struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	dir   string
@@ -39,12 +31,10 @@ type program struct {
 	blind string // why it tells of no pressure
 }
 
-func start(t *testing.T) *program {
+func start(t *testing.T) *running {
 	t.Helper()
-	p := &program{t: t, dir: t.TempDir()}
-	p.cmd = exec.Command(os.Args[0], "-quiet", quiet.String(), "-pressure", "cpu", p.dir)
-	p.cmd.Env = append(os.Environ(), runMain+"=1")
-	p.cmd.Stderr = os.Stderr
+	p := &running{t: t, dir: t.TempDir()}
+	p.cmd = program.Command(exec.Command(os.Args[0], "-quiet", quiet.String(), "-pressure", "cpu", p.dir))
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +66,7 @@ func start(t *testing.T) *program {
 
 // says returns what follows a prefix in the next line that has it, and leaves
 // out pressure, which may be told at any time.
-func (p *program) says(prefix string) string {
+func (p *running) says(prefix string) string {
 	p.t.Helper()
 	timeout := time.After(time.Minute)
 	for {
@@ -99,7 +89,7 @@ func (p *program) says(prefix string) string {
 	}
 }
 
-func (p *program) signal(s os.Signal) {
+func (p *running) signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
 		p.t.Fatal(err)
