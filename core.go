@@ -23,8 +23,9 @@ type backend interface {
 	add(fd int, e *entry) error
 
 	// modify changes what fd is watched for from old to e.events. The number
-	// may name another file by now, or none. It returns errPriority with
-	// nothing changed; after any other error fd is no longer watched.
+	// may name another file by now, or none. It returns errPriority or
+	// errHangup with nothing changed; after any other error fd is no longer
+	// watched.
 	modify(fd int, old EventMask, e *entry) error
 
 	// remove ends the watch, also of a number that names another file by
@@ -211,7 +212,7 @@ func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*Selec
 		*fresh = *e
 		fresh.gen, fresh.events = s.change(), events
 		if err := s.backend.modify(old.FD, old.Events, fresh); err != nil {
-			if err != errPriority {
+			if err != errPriority && err != errHangup {
 				s.forget(e)
 			}
 			return nil, err

@@ -97,6 +97,9 @@ func (s *devpoll) watch(fd int, events EventMask) error {
 }
 
 func (s *devpoll) add(fd int, e *entry) error {
+	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+		return errHangup
+	}
 	// Nobody may take the waker out, and the device polls as POLLERR (dppoll).
 	if fd == s.r || fd == s.fd {
 		return os.NewSyscallError("write", unix.EINVAL)
@@ -109,6 +112,9 @@ func (s *devpoll) add(fd int, e *entry) error {
 }
 
 func (s *devpoll) modify(fd int, _ EventMask, e *entry) error {
+	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+		return errHangup
+	}
 	if err := checkOpen(fd); err != nil {
 		s.remove(fd, e)
 		return err

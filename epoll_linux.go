@@ -87,37 +87,42 @@ func (s *EpollSelector) create() (int, error) {
 	return fd, nil
 }
 
-// epollInterest has what to ask the kernel for, by mask.
-var epollInterest = [allEvents + 1]uint32{
-	EventRead:                              unix.EPOLLIN,
-	EventWrite:                             unix.EPOLLOUT,
-	EventRead | EventWrite:                 unix.EPOLLIN | unix.EPOLLOUT,
-	EventPriority:                          unix.EPOLLPRI,
-	EventRead | EventPriority:              unix.EPOLLIN | unix.EPOLLPRI,
-	EventWrite | EventPriority:             unix.EPOLLOUT | unix.EPOLLPRI,
-	EventRead | EventWrite | EventPriority: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLPRI,
-}
+// epollBits has what the kernel calls each event, by the event's bit.
+var epollBits = [...]uint32{unix.EPOLLIN, unix.EPOLLOUT, unix.EPOLLPRI, unix.EPOLLRDHUP}
 
-// epollMask has the mask for what the kernel answers. Hang-up and error count
-// as whatever was asked for.
-var epollMask = func() (masks [32]EventMask) {
-	for events := range masks {
-		if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-			masks[events] = allEvents
-			continue
+// epollInterest has what to ask the kernel for, by mask.
+var epollInterest = func() (interest [allEvents + 1]uint32) {
+	for events := range interest {
+		for i, bit := range epollBits {
+			if events&(1<<i) != 0 {
+				interest[events] |= bit
+			}
 		}
-		if events&unix.EPOLLIN != 0 {
-			masks[events] |= EventRead
+	}
+	return interest
+}()
+
+// epollMask has the mask for what the kernel answers, by epollIndex. Hang-up and
+// error count as whatever was asked for.
+var epollMask = func() (masks [64]EventMask) {
+	for index := range masks {
+		for i, bit := range epollBits {
+			if uint32(index)&epollIndex(bit) != 0 {
+				masks[index] |= 1 << i
+			}
 		}
-		if events&unix.EPOLLOUT != 0 {
-			masks[events] |= EventWrite
-		}
-		if events&unix.EPOLLPRI != 0 {
-			masks[events] |= EventPriority
+		if index&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+			masks[index] = allEvents
 		}
 	}
 	return masks
 }()
+
+// epollIndex brings EPOLLRDHUP down to the lowest bit that is free.
+func epollIndex(events uint32) uint32 {
+	const low = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLERR | unix.EPOLLHUP
+	return events&low | events&unix.EPOLLRDHUP>>8
+}
 
 // event returns what the kernel gets: the event data are the descriptor and
 // the low half of the generation.
@@ -230,7 +235,7 @@ func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
 			poisoned = true
 			continue
 		}
-		mask := epollMask[event.Events%uint32(len(epollMask))] & e.events
+		mask := epollMask[epollIndex(event.Events)] & e.events
 		if mask == 0 {
 			continue
 		}

@@ -288,6 +288,9 @@ var afdInterest = func() (interest [allEvents + 1]uint32) {
 		if events&EventPriority != 0 {
 			interest[events] |= afdReceiveExpedited
 		}
+		if events&EventHangup != 0 {
+			interest[events] |= afdDisconnect
+		}
 	}
 	return interest
 }()
@@ -306,6 +309,9 @@ func afdMask(answer uint32) (events EventMask) {
 	}
 	if answer&afdReceiveExpedited != 0 {
 		events |= EventPriority
+	}
+	if answer&afdDisconnect != 0 {
+		events |= EventHangup
 	}
 	return events
 }

@@ -185,6 +185,9 @@ func (s *KqueueSelector) classify(fd int, e *entry) (always bool, err error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, os.NewSyscallError("fstat", err)
 	}
+	if e.events&EventHangup != 0 {
+		return false, errHangup
+	}
 	e.pos = 0
 	kind := st.Mode & unix.S_IFMT
 	if e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0) {
@@ -276,7 +279,7 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	old := *e
 	old.events = events
 	always, err := s.classify(fd, e)
-	if err == errPriority {
+	if err == errPriority || err == errHangup {
 		return err
 	}
 	if err != nil {

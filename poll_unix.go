@@ -56,6 +56,9 @@ func NewPollSelector() (*PollSelector, error) {
 }
 
 func (s *PollSelector) add(fd int, e *entry) error {
+	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+		return errHangup
+	}
 	// poll has no error for a closed descriptor, only POLLNVAL when it waits.
 	if err := checkOpen(fd); err != nil {
 		return err
@@ -67,6 +70,9 @@ func (s *PollSelector) add(fd int, e *entry) error {
 }
 
 func (s *PollSelector) modify(fd int, _ EventMask, e *entry) error {
+	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+		return errHangup
+	}
 	if err := checkOpen(fd); err != nil {
 		s.remove(fd, e)
 		return err
@@ -116,6 +122,9 @@ func newPollFd(fd int, events EventMask) unix.PollFd {
 	if events&EventPriority != 0 {
 		p.Events |= unix.POLLPRI
 	}
+	if events&EventHangup != 0 {
+		p.Events |= pollRDHUP
+	}
 	return p
 }
 
@@ -133,6 +142,9 @@ func pollMask(p *unix.PollFd) (events EventMask) {
 	}
 	if p.Revents&unix.POLLPRI != 0 {
 		events |= EventPriority
+	}
+	if p.Revents&pollRDHUP != 0 {
+		events |= EventHangup
 	}
 	return events
 }

@@ -54,6 +54,9 @@ func NewSelectSelector() (*SelectSelector, error) {
 }
 
 func (s *SelectSelector) add(fd int, e *entry) error {
+	if e.events&EventHangup != 0 {
+		return errHangup
+	}
 	// FdSet.Set doesn't check the index, and select would notice a closed
 	// descriptor only when it waits.
 	if fd >= fdSetSize {
@@ -68,6 +71,9 @@ func (s *SelectSelector) add(fd int, e *entry) error {
 }
 
 func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
+	if e.events&EventHangup != 0 {
+		return errHangup
+	}
 	s.remove(fd, e)
 	return s.add(fd, e)
 }

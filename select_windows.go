@@ -136,6 +136,9 @@ func isConnected(socket windows.Handle) bool {
 }
 
 func (s *SelectSelector) add(fd int, e *entry) error {
+	if e.events&EventHangup != 0 {
+		return errHangup
+	}
 	socket := windows.Handle(fd)
 	if err := checkOpen(socket); err != nil {
 		return err
@@ -150,6 +153,9 @@ func (s *SelectSelector) add(fd int, e *entry) error {
 }
 
 func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
+	if e.events&EventHangup != 0 {
+		return errHangup
+	}
 	s.remove(fd, e)
 	return s.add(fd, e)
 }

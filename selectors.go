@@ -52,7 +52,21 @@ const (
 	// that came before and was not reported yet.
 	EventPriority
 
-	allEvents = EventRead | EventWrite | EventPriority
+	// EventHangup: nothing more will come from the other side. It has shut
+	// its writing side, reset the connection or refused it; the last writer
+	// of a pipe or FIFO is gone, or for a write end the last reader; the other
+	// side of a terminal is gone.
+	//
+	// It stays, as any level, and it is told also while data that came before
+	// it is unread. Asked for alone it is a pause: neither data nor room for
+	// data ends a wait. A half-close is EventRead and EventHangup, a reset is
+	// every event asked for. Where a system can't tell a half-close from data,
+	// Register and Modify refuse EventHangup with an error that matches
+	// [errors.ErrUnsupported]: SelectSelector does everywhere, PollSelector
+	// and DevpollSelector where the system has no POLLRDHUP.
+	EventHangup
+
+	allEvents = EventRead | EventWrite | EventPriority | EventHangup
 )
 
 // String returns the names of the events joined by "|", such as
@@ -63,7 +77,7 @@ func (m EventMask) String() string {
 		return "0"
 	}
 	var names []string
-	for i, name := range [...]string{"EventRead", "EventWrite", "EventPriority"} {
+	for i, name := range [...]string{"EventRead", "EventWrite", "EventPriority", "EventHangup"} {
 		if m&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -123,6 +137,9 @@ func (closedError) Is(target error) bool { return target == os.ErrClosed }
 // errPriority is what a backend's add and modify return for an EventPriority
 // that the system can't tell apart. Nothing has changed then.
 var errPriority = fmt.Errorf("EventPriority: %w by this selector; SelectSelector and PollSelector take it", errors.ErrUnsupported)
+
+// errHangup is the same for EventHangup.
+var errHangup = fmt.Errorf("EventHangup: %w by this selector", errors.ErrUnsupported)
 
 // A Selector watches descriptors and tells which of them are ready.
 //

@@ -346,8 +346,8 @@ type fullSelector interface {
 }
 
 func TestEventsHaveTheirValues(t *testing.T) {
-	if EventRead != 1 || EventWrite != 2 || EventPriority != 4 {
-		t.Errorf("EventRead, EventWrite, EventPriority = %d, %d, %d", EventRead, EventWrite, EventPriority)
+	if EventRead != 1 || EventWrite != 2 || EventPriority != 4 || EventHangup != 8 {
+		t.Errorf("EventRead, EventWrite, EventPriority, EventHangup = %d, %d, %d, %d", EventRead, EventWrite, EventPriority, EventHangup)
 	}
 	if reflect.TypeOf(EventRead).Kind() != reflect.Uint32 {
 		t.Errorf("an EventMask is %v", reflect.TypeOf(EventRead).Kind())
@@ -368,8 +368,10 @@ func TestEventMaskStringNamesTheEvents(t *testing.T) {
 		{EventRead | EventWrite | EventPriority, "EventRead|EventWrite|EventPriority"},
 		{0x40, "0x40"},
 		{EventWrite | 0x40, "EventWrite|0x40"},
-		{0x80000008, "0x80000008"},
-		{math.MaxUint32, "EventRead|EventWrite|EventPriority|0xfffffff8"},
+		{EventHangup, "EventHangup"},
+		{EventRead | EventHangup, "EventRead|EventHangup"},
+		{0x80000010, "0x80000010"},
+		{math.MaxUint32, "EventRead|EventWrite|EventPriority|EventHangup|0xfffffff0"},
 	} {
 		if got := tt.mask.String(); got != tt.want {
 			t.Errorf("EventMask(%d) is %q, want %q", uint32(tt.mask), got, tt.want)
@@ -522,7 +524,7 @@ func TestModifyRefusedForItsArgumentsChangesNothing(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		c := writable(t)
 		key := register(t, s, c, EventWrite, "data")
-		for _, events := range []EventMask{0, 8, EventRead | 8, 1 << 31, math.MaxUint32} {
+		for _, events := range []EventMask{0, 16, EventRead | 16, 1 << 31, math.MaxUint32} {
 			if got, err := s.Modify(c, events, nil); got != nil || !errors.Is(err, ErrInvalidEvents) {
 				t.Errorf("Modify to %v = %v, %v", events, got, err)
 			}
@@ -540,7 +542,7 @@ func TestModifyRefusedForItsArgumentsChangesNothing(t *testing.T) {
 func TestRegisterRefusedLeavesNothingBehind(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		c := writable(t)
-		if key, err := s.Register(c, EventWrite|8, nil); key != nil || !errors.Is(err, ErrInvalidEvents) {
+		if key, err := s.Register(c, EventWrite|16, nil); key != nil || !errors.Is(err, ErrInvalidEvents) {
 			t.Errorf("Register = %v, %v", key, err)
 		}
 		if key, err := s.Register(c, 0, nil); key != nil || !errors.Is(err, ErrInvalidEvents) {
@@ -924,7 +926,7 @@ func TestErrorsAreCheckedInTheirOrder(t *testing.T) {
 				s.Close()
 			}
 			for _, call := range keyCalls {
-				for _, events := range []EventMask{EventRead, 0, 8} {
+				for _, events := range []EventMask{EventRead, 0, 16} {
 					for _, obj := range []any{nil, registered, unknown} {
 						takesEvents := call.name == "Register" || call.name == "Modify"
 						isRegister := call.name == "Register"

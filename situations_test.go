@@ -244,9 +244,9 @@ func (si *situation) test(t *testing.T, selector string, open func() (Selector, 
 	switch {
 	case interests != nil:
 	case testing.Short():
-		interests = []EventMask{EventRead, EventWrite, situationRW, allEvents}
+		interests = []EventMask{EventRead, EventWrite, situationRW, situationRW | EventPriority}
 	default:
-		interests = []EventMask{EventRead, EventWrite, situationRW, EventPriority, EventRead | EventPriority, EventWrite | EventPriority, allEvents}
+		interests = []EventMask{EventRead, EventWrite, situationRW, EventPriority, EventRead | EventPriority, EventWrite | EventPriority, situationRW | EventPriority}
 	}
 	orders := []string{"registered after it", "registered before it", "waited for before it"}
 	for _, interest := range interests {

@@ -114,7 +114,7 @@ func init() {
 				a, b := situationTCP(t)
 				return a, func() { situationWrite(t, b); situationUrgent(t, b) }
 			},
-			want: allEvents,
+			want: situationRW | EventPriority,
 		},
 		{
 			name: "TCP, urgent data, then ordinary data",
@@ -122,7 +122,7 @@ func init() {
 				a, b := situationTCP(t)
 				return a, func() { situationUrgent(t, b); situationWrite(t, b) }
 			},
-			want: allEvents,
+			want: situationRW | EventPriority,
 		},
 		{
 			name: "UDP, a datagram was refused",

@@ -1,0 +1,11 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+// pollRDHUP is poll's bit for a peer that sends nothing more, 0 where the system
+// has none.
+const pollRDHUP = unix.POLLRDHUP
