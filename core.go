@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,12 +36,17 @@ type backend interface {
 	// newWaiter returns what one goroutine needs to wait.
 	newWaiter() waiter
 
-	// wake makes every wait that is blocked now, or will be before drain is
-	// called, come out soon.
+	// wake makes every wait that is blocked now come out soon. None begins to
+	// block before drain is called, and drain is called when all are out.
 	wake() error
 	drain()
+}
 
-	// release frees what the constructor made. No wait is blocked any more.
+// Resources are what the system has given to a selector. They are apart from
+// it, and refer to nothing that refers to it, so that they can be given back
+// when a selector is collected that nobody has closed.
+type resources interface {
+	// release gives them back. No wait is blocked any more.
 	release()
 }
 
@@ -51,14 +57,23 @@ type waiter interface {
 	// to dst what is ready now. The core's mutex is held.
 	look(dst []Ready) ([]Ready, error)
 
+	// prepare does the same without the appending, before a wait that was not
+	// begun by look: a look at all that is registered, with the mutex held, is
+	// what poll and select are slow at. A backend that can't wait without a look
+	// may append all the same.
+	prepare(dst []Ready) ([]Ready, error)
+
 	// wait blocks until something is ready, wake was called, the timeout is
-	// over (none if negative; at most maxWait) or a signal arrived. It uses
-	// what look prepared. The core's mutex is not held, so that neither the
-	// core nor the backend may be touched but for what never changes.
-	wait(timeout time.Duration) error
+	// over (none if negative; at most maxWait) or a signal arrived. It is over
+	// where the system itself has counted the whole timeout and nothing came.
+	// It uses what look or prepare prepared. The core's mutex is not held, so
+	// that neither the core nor the backend may be touched but for what never
+	// changes.
+	wait(timeout time.Duration) (over bool, err error)
 
 	// take appends to dst what wait has found, without what is not registered
-	// any more. The core's mutex is held. What it leaves out, look sees.
+	// any more. The core's mutex is held. What it leaves out, the next wait
+	// or look sees.
 	take(dst []Ready) ([]Ready, error)
 }
 
@@ -67,8 +82,12 @@ type waiter interface {
 // seconds that macOS and 32-bit Linux take. The core goes on with the rest.
 const maxWait = 24 * time.Hour
 
-// ceil returns d in units, rounded up: a wait must not end early.
+// ceil returns d in units, rounded up: nothing else keeps a wait from ending
+// early, since the system's word is taken for it that a timeout is over.
 func ceil(d, unit time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
 	return int64((d-1)/unit) + 1
 }
 
@@ -83,54 +102,73 @@ func ceil(d, unit time.Duration) int64 {
 //
 //   - Nobody waits for a blocked wait to end: Register and the others need
 //     the mutex alone.
-//   - Wakeup ends the waits that are counted at that moment (each compares
-//     wakes with its value from before it blocked), or leaves wakeup to the
-//     next. In neither case can it fall between a wait's look and its sleep.
-//   - A signal is level-triggered: it stays up until the last of the waits that
-//     were blocked when it was given has come out, so that none sleeps
-//     through it, whoever comes out first.
-//   - The last wait to come out of a closed selector frees the backend; until
+//   - Wakeup ends the waits that are under way at that moment (each compares
+//     wakes with its value from its beginning), or leaves wakeup to the next.
+//     In neither case can it fall between a wait's look and its sleep.
+//   - A signal is level-triggered: it stays up until the last of the blocked
+//     waits has come out, so that none sleeps through it, whoever comes out
+//     first. While it is up no other wait begins to block: it would come out at
+//     once, go round, and hold up the mutex that the others need. It waits for
+//     settled instead.
+//   - The last wait to come out of a closed selector frees the resources; until
 //     then the kernel's objects stay open, so that their numbers can't be
 //     reused under a wait that is about to enter the kernel.
+//   - Nothing that may panic, sleep or call back (a file object's methods, a
+//     context's) runs while the mutex is held or a wait is counted.
 type core struct {
-	mu      sync.Mutex
-	backend backend
-	view    *Map
-
-	// copies says that a blocked wait works on its own copy of the
-	// registrations (poll, select): a change must make it look again. Constant.
-	copies bool
+	mu        sync.Mutex
+	backend   backend
+	resources resources
+	cleanup   runtime.Cleanup
+	view      *Map
+	settled   sync.Cond // signalled went down
 
 	// All below is guarded by mu.
 
+	// copies says that a blocked wait works on its own copy of the
+	// registrations (poll, select): a change must make it look again.
+	copies bool
+
 	open    bool
 	table   table
-	objects map[any]int // comparable file objects that are not numbers, to find them by after they were closed
-	changes uint64      // counts the changes to the table; the generation of what was changed last
-	fresh   entry       // the entry that is being made
-	idle    []waiter    // not in use
+	objects map[any]*object
+	changes uint64   // counts the changes to the table; the generation of what was changed last
+	fresh   entry    // the entry that is being made
+	idle    []waiter // not in use, at most maxIdle
 
 	wakeup    bool   // a Wakeup that no wait was there for
-	wakes     uint64 // counts the Wakeups that blocked waits were there for
-	blocked   int    // waits that are in the kernel, or on the way there or back
-	signals   uint64 // counts the signals
+	wakes     uint64 // counts the Wakeups that waits were there for
+	waits     int    // waits that are under way, and whose look has found nothing
+	blocked   int    // those of them that are in the kernel, or on the way there or back
 	signalled bool   // wake was called, drain not yet
-	stale     int    // blocked waits that began before the newest signal
 }
 
-func (s *core) init(b backend, copies bool) {
+// maxIdle bounds what is kept of many concurrent waits: their buffers are as
+// large as what was ready once.
+const maxIdle = 8
+
+func (s *core) init(b backend, r resources, copies bool) {
 	s.backend = b
+	s.resources = r
 	s.copies = copies
 	s.view = &Map{s}
+	s.settled.L = &s.mu
 	s.open = true
+	s.cleanup = runtime.AddCleanup(s, func(r resources) { r.release() }, r)
+}
+
+// release is called once, when the selector is closed and no wait is blocked.
+func (s *core) release() {
+	s.cleanup.Stop()
+	s.resources.release()
 }
 
 // Register implements [Selector].
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
-	fd, isNumber, ferr := descriptor(fileobj)
+	fd, named, ferr := identify(fileobj)
 	s.mu.Lock()
-	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
-	key, err := s.register(fileobj, fd, isNumber, ferr, events, data)
+	fd, ferr = s.known(fileobj, named, fd, ferr)
+	key, err := s.register(fileobj, named, fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, opError("Register", fileobj, fd, ferr, err)
@@ -138,7 +176,7 @@ func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, 
 	return key, nil
 }
 
-func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events EventMask, data any) (*SelectorKey, error) {
+func (s *core) register(fileobj any, named bool, fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
 	switch {
 	case !s.open:
 		return nil, ErrClosed
@@ -155,13 +193,10 @@ func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events E
 		return nil, err
 	}
 	e.key = &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
-	s.table.insert(fd, e)
-	if !isNumber && isComparable(fileobj) {
-		if s.objects == nil {
-			s.objects = make(map[any]int)
-		}
-		s.objects[fileobj] = fd
+	if named {
+		e.obj = s.name(fileobj, fd)
 	}
+	s.table.insert(fd, e)
 	key := e.key
 	*e = entry{}
 	return key, nil
@@ -169,9 +204,9 @@ func (s *core) register(fileobj any, fd int, isNumber bool, ferr error, events E
 
 // Unregister implements [Selector].
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
-	fd, isNumber, ferr := descriptor(fileobj)
+	fd, named, ferr := identify(fileobj)
 	s.mu.Lock()
-	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
+	fd, ferr = s.known(fileobj, named, fd, ferr)
 	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
@@ -179,17 +214,17 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	}
 	key := e.key
 	s.change()
-	s.backend.remove(key.FD, e)
-	s.forget(e)
+	s.backend.remove(fd, e)
+	s.forget(fd, e)
 	s.mu.Unlock()
 	return key, nil
 }
 
 // Modify implements [Selector].
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
-	fd, isNumber, ferr := descriptor(fileobj)
+	fd, named, ferr := identify(fileobj)
 	s.mu.Lock()
-	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
+	fd, ferr = s.known(fileobj, named, fd, ferr)
 	key, err := s.modifyKey(fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
@@ -206,29 +241,30 @@ func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*Selec
 	if err != nil {
 		return nil, err
 	}
-	old := e.key
-	if events != old.Events {
+	if events != e.events {
 		fresh := &s.fresh
 		*fresh = *e
 		fresh.gen, fresh.events = s.change(), events
-		if err := s.backend.modify(old.FD, old.Events, fresh); err != nil {
-			if err != errPriority && err != errHangup {
-				s.forget(e)
-			}
+		err := s.backend.modify(fd, e.events, fresh)
+		if err == nil {
+			*e = *fresh
+		} else if err != errPriority && err != errHangup {
+			s.forget(fd, e)
+		}
+		*fresh = entry{}
+		if err != nil {
 			return nil, err
 		}
-		*e = *fresh
-		*fresh = entry{}
 	}
-	e.key = &SelectorKey{FileObj: old.FileObj, FD: old.FD, Events: events, Data: data}
+	e.key = &SelectorKey{FileObj: e.key.FileObj, FD: fd, Events: events, Data: data}
 	return e.key, nil
 }
 
 // GetKey implements [Selector].
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
-	fd, isNumber, ferr := descriptor(fileobj)
+	fd, named, ferr := identify(fileobj)
 	s.mu.Lock()
-	fd, ferr = s.known(fileobj, fd, isNumber, ferr)
+	fd, ferr = s.known(fileobj, named, fd, ferr)
 	e, err := s.lookup(fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
@@ -250,14 +286,28 @@ func (s *core) GetMap() *Map {
 }
 
 // known returns fd, or, where that could not be had, the descriptor by which
-// the object is registered.
-func (s *core) known(fileobj any, fd int, isNumber bool, ferr error) (int, error) {
-	if ferr != nil && !isNumber && isComparable(fileobj) {
-		if fd, ok := s.objects[fileobj]; ok {
-			return fd, nil
+// the object was registered first of those that are left.
+func (s *core) known(fileobj any, named bool, fd int, ferr error) (int, error) {
+	if ferr != nil && named {
+		if o := s.objects[fileobj]; o != nil {
+			return o.fds[0], nil
 		}
 	}
 	return fd, ferr
+}
+
+// name makes an object known by its identity.
+func (s *core) name(fileobj any, fd int) *object {
+	o := s.objects[fileobj]
+	if o == nil {
+		if s.objects == nil {
+			s.objects = make(map[any]*object)
+		}
+		o = &object{fileobj: fileobj}
+		s.objects[fileobj] = o
+	}
+	o.fds = append(o.fds, fd)
+	return o
 }
 
 // lookup finds the entry of a descriptor.
@@ -269,19 +319,21 @@ func (s *core) lookup(fd int, ferr error) (*entry, error) {
 		return nil, ferr
 	}
 	// Where slotShift is not 0, neighbouring numbers share an entry.
-	if e := s.table.find(fd); e != nil && e.key.FD == fd {
+	if e := s.table.find(fd); e != nil && (slotShift == 0 || e.key.FD == fd) {
 		return e, nil
 	}
 	return nil, ErrNotRegistered
 }
 
 // forget takes an entry out of the table.
-func (s *core) forget(e *entry) {
-	key := e.key
-	if s.objects != nil && isComparable(key.FileObj) && s.objects[key.FileObj] == key.FD {
-		delete(s.objects, key.FileObj)
+func (s *core) forget(fd int, e *entry) {
+	if o := e.obj; o != nil {
+		o.fds = slices.DeleteFunc(o.fds, func(n int) bool { return n == fd })
+		if len(o.fds) == 0 {
+			delete(s.objects, o.fileobj)
+		}
 	}
-	s.table.remove(e)
+	s.table.remove(fd)
 }
 
 // change is called before any change of the registrations, and returns the
@@ -324,38 +376,41 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
 	}
-	c := &cancellation{ctx: ctx, done: ctx.Err() != nil}
-	s.mu.Lock()
-	ready, err := s.wait("SelectContext", nil, Forever, c)
-	if c.stop != nil {
-		c.stop()
-	}
-	if err == errCancelled {
-		err = ctx.Err()
-	}
-	return ready, err
-}
-
-// A cancellation ends one wait when its context is done.
-type cancellation struct {
-	ctx  context.Context
-	done bool        // guarded by the core's mutex
-	stop func() bool // nil if the wait never blocked
-}
-
-// errCancelled stands for the context's error: a context's methods are
-// somebody else's code, and not called under the core's mutex.
-var errCancelled = errors.New("cancelled")
-
-// start is called by a wait that is counted as blocked.
-func (c *cancellation) start(s *core) {
-	c.stop = context.AfterFunc(c.ctx, func() {
+	c := &cancellation{done: ctx.Err() != nil}
+	for {
 		s.mu.Lock()
-		c.done = true
-		s.signal()
-		s.mu.Unlock()
-	})
+		ready, err := s.wait("SelectContext", nil, Forever, c)
+		switch err {
+		case errUnwatched:
+			c.stop = context.AfterFunc(ctx, func() {
+				s.mu.Lock()
+				c.done = true
+				s.end()
+				s.mu.Unlock()
+			})
+			continue
+		case errCancelled:
+			err = ctx.Err()
+		}
+		if c.stop != nil {
+			c.stop()
+		}
+		return ready, err
+	}
 }
+
+// A cancellation ends one wait when its context is done. A context's methods
+// are somebody else's code: they are called between the steps of the wait.
+type cancellation struct {
+	done bool        // guarded by the core's mutex
+	stop func() bool // nil if nobody watches the context yet
+}
+
+// What stands for the steps that a context's methods are needed for.
+var (
+	errUnwatched = errors.New("the context has to be watched") // then the wait begins anew
+	errCancelled = errors.New("cancelled")                     // stands for the context's error
+)
 
 // wait is called with mu held, and releases it.
 func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
@@ -383,14 +438,20 @@ func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancella
 // nothing or failed.
 func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	ready := dst
-	if err == nil {
-		if s.wakeup {
-			s.wakeup = false
-		} else if timeout > 0 {
-			last := len(s.idle) - 1
-			w := s.idle[last]
-			s.idle = s.idle[:last]
-			ready, err = s.block(w, dst, timeout, c)
+	switch {
+	case err != nil:
+	case s.wakeup:
+		s.wakeup = false
+	case c != nil && c.stop == nil:
+		err = errUnwatched
+	case timeout > 0:
+		last := len(s.idle) - 1
+		w := s.idle[last]
+		s.idle = s.idle[:last]
+		s.waits++
+		ready, err = s.block(w, dst, timeout, c)
+		s.waits--
+		if len(s.idle) < maxIdle && s.open {
 			s.idle = append(s.idle, w)
 		}
 	}
@@ -413,58 +474,88 @@ func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration
 // first. To park in the runtime's own poller would free the P at once, but it
 // costs more for each round trip, waits to the millisecond, forgets
 // pressure-stall events, and neither a kqueue nor /dev/poll can be parked on.
+//
+// What time is left is asked of the system's clock, and only after a wait that
+// something else ended: time.Now stands still in a testing/synctest bubble.
 func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
-	var start time.Time
-	left := time.Duration(-1)
+	var start, left time.Duration = 0, -1
 	if timeout != Forever {
-		start = time.Now()
+		start, left = monotonic(), timeout
 	}
-	for {
-		wakes, signals := s.wakes, s.signals
-		s.blocked++
-		s.mu.Unlock()
-		if c != nil && c.stop == nil {
-			c.start(s)
+	wakes := s.wakes
+	for prepared := !s.signalled; ; prepared = false {
+		// A wait that has to end looks once more.
+		last := wakes != s.wakes || c != nil && c.done || left == 0
+		if s.signalled && s.open && !last {
+			s.settled.Wait()
+			continue
 		}
-		runtime.Gosched()
-		if timeout != Forever {
-			left = max(timeout-time.Since(start), 0)
-		}
-		err := w.wait(min(left, maxWait))
-		s.mu.Lock()
-		s.blocked--
-		if signals != s.signals {
-			s.comeOut()
-		}
-		if !s.open {
-			if s.blocked == 0 {
-				s.backend.release()
-			}
+		var ready []Ready
+		var err error
+		switch {
+		case !s.open:
 			return nil, ErrClosed
-		}
-		if err != nil {
-			return nil, err
-		}
-		ready, err := w.take(dst)
-		over := timeout != Forever && time.Since(start) >= timeout
-		if len(ready) == len(dst) && err == nil && !(over && signals == s.signals) {
-			// What took it out may be somebody else's or gone, or a change
-			// that this waiter has to follow.
+		case last:
 			ready, err = w.look(dst)
+		case !prepared:
+			ready, err = w.prepare(dst)
 		}
 		switch {
 		case len(ready) > len(dst):
 			return ready, nil
 		case err != nil:
-			return nil, err
+			return nil, s.failed(err, wakes)
 		case wakes != s.wakes:
-			return ready, nil
-		case c != nil && c.done:
+			return dst, nil
+		case last && left != 0:
 			return nil, errCancelled
-		case over:
+		case last:
+			return dst, nil
+		}
+
+		s.blocked++
+		s.mu.Unlock()
+		runtime.Gosched()
+		limit := min(left, maxWait)
+		over, err := w.wait(limit)
+		s.mu.Lock()
+		s.blocked--
+		signalled := s.signalled
+		if s.open && err == nil {
+			ready, err = w.take(dst)
+		}
+		if signalled && s.blocked == 0 {
+			s.signalled = false
+			s.backend.drain()
+			s.settled.Broadcast()
+		}
+		switch {
+		case !s.open:
+			if s.blocked == 0 {
+				s.release()
+			}
+			return nil, ErrClosed
+		case len(ready) > len(dst):
 			return ready, nil
+		case err != nil:
+			return nil, s.failed(err, wakes)
+		case over && limit == left && !signalled:
+			return dst, nil
+		case over && limit == left:
+			left = 0
+		case timeout != Forever:
+			left = max(timeout-(monotonic()-start), 0)
 		}
 	}
+}
+
+// failed returns the error of a wait. A Wakeup that it can't answer it leaves to
+// the next one.
+func (s *core) failed(err error, wakes uint64) error {
+	if wakes != s.wakes {
+		s.wakeup = true
+	}
+	return err
 }
 
 // Wakeup implements [Selector].
@@ -482,38 +573,28 @@ func (s *core) wakeUp() error {
 	if !s.open {
 		return ErrClosed
 	}
-	if s.blocked == 0 {
+	if s.waits == 0 {
 		s.wakeup = true
 		return nil
 	}
 	s.wakes++
+	return s.end()
+}
+
+// end makes every wait find out that it may have to end.
+func (s *core) end() error {
+	s.settled.Broadcast()
 	return s.signal()
 }
 
 // signal makes every wait that is blocked now come out and look again.
 func (s *core) signal() error {
-	if s.blocked == 0 {
-		return nil
-	}
-	s.signals++
-	s.stale = s.blocked
-	if s.signalled {
+	if s.blocked == 0 || s.signalled {
 		return nil
 	}
 	err := s.backend.wake()
 	s.signalled = err == nil // else the next signal tries again
 	return err
-}
-
-// comeOut is called by a wait that came out after a signal. All who were
-// blocked at the newest signal are counted by stale, and nobody else comes
-// here, since only they blocked before signals had its present value.
-func (s *core) comeOut() {
-	s.stale--
-	if s.stale == 0 && s.signalled {
-		s.signalled = false
-		s.backend.drain()
-	}
 }
 
 // Close implements [Selector].
@@ -528,10 +609,10 @@ func (s *core) Close() error {
 	s.objects = nil
 	s.idle = nil
 	if s.blocked == 0 {
-		s.backend.release()
+		s.release()
 		return nil
 	}
-	return s.signal()
+	return s.end()
 }
 
 // opError names the call, the type of the file object and the descriptor, as
@@ -544,7 +625,7 @@ func opError(call string, fileobj any, fd int, ferr, err error) error {
 }
 
 func waitError(call string, err error) error {
-	if err == errCancelled {
+	if err == errCancelled || err == errUnwatched {
 		return err
 	}
 	return fmt.Errorf("selectors: %s: %w", call, err)

@@ -9,6 +9,7 @@ package selectors
 import (
 	"math"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,8 +22,29 @@ func validNumber(n int64) bool {
 }
 
 // checkOpen returns EBADF for a descriptor that is not open, where the system
-// call that watches it would notice that too late.
+// call that watches it would notice that too late. On Linux one that only names
+// a file (O_PATH) can't be waited for and counts as such, as it does for epoll.
 func checkOpen(fd int) error {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err == nil && flags&oPath != 0 {
+		err = unix.EBADF
+	}
 	return os.NewSyscallError("fcntl", err)
+}
+
+// aboveStandard moves a descriptor of the selector's own out of the place of
+// standard input, output and error: whatever is printed there would end up in
+// it. Where it fails it has closed it.
+func aboveStandard(fd int) (int, error) {
+	if fd > 2 {
+		return fd, nil
+	}
+	syscall.ForkLock.RLock() // AIX has no F_DUPFD_CLOEXEC
+	above, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, 3)
+	if err == nil {
+		unix.CloseOnExec(above)
+	}
+	syscall.ForkLock.RUnlock()
+	unix.Close(fd)
+	return above, os.NewSyscallError("fcntl", err)
 }

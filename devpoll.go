@@ -19,9 +19,14 @@ import (
 // is uts/common/io/devpoll.c of illumos, whose functions are named here.
 type devpoll struct {
 	core
-	waker
-	device devpollDevice // constant
-	fd     int           // of the device; constant while the selector is in use
+	*devpollFiles
+	fd int // of the device; constant while the selector is in use
+}
+
+// devpollFiles are a selector's descriptors.
+type devpollFiles struct {
+	*waker
+	device devpollDevice
 }
 
 // A devpollDevice is an open /dev/poll. It keeps a set of descriptors and
@@ -49,18 +54,19 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		device.close()
 		return err
 	}
-	s.waker, s.device, s.fd = k, device, fd
+	files := &devpollFiles{k, device}
+	s.devpollFiles, s.fd = files, fd
 	err = s.write(newPollFd(s.r, EventRead))
 	if err == nil {
 		_, err = device.poll(make([]unix.PollFd, 1), false)
 		err = os.NewSyscallError("ioctl", err)
 	}
 	if err != nil {
-		s.release()
+		files.release()
 		return err
 	}
 	// All waits share the set in the kernel, so there are no copies.
-	s.init(s, false)
+	s.init(s, files, false)
 	return nil
 }
 
@@ -169,6 +175,10 @@ func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {
 	return w.take(dst)
 }
 
+func (w *devpollWaiter) prepare(dst []Ready) ([]Ready, error) {
+	return w.look(dst)
+}
+
 // wait leaves errors to take.
 //
 // It doesn't give its timeout to the kernel. After a signal, libc's ioctl
@@ -176,13 +186,13 @@ func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {
 // with SA_RESTART (SYSCALL_RESTART_RVAL1 in common/sys/ioctl.s), which all of
 // Go's have: one child that ends every second would hold up a wait of two
 // seconds for ever.
-func (w *devpollWaiter) wait(timeout time.Duration) error {
+func (w *devpollWaiter) wait(timeout time.Duration) (over bool, err error) {
 	if timeout >= 0 {
 		w.timer.Reset(timeout)
 		defer w.timer.Stop()
 	}
 	w.receive(true)
-	return nil
+	return false, nil
 }
 
 // expire ends a wait whose timeout is over. If it has ended already, this
@@ -253,7 +263,7 @@ func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
 	return dst, nil
 }
 
-func (s *devpoll) release() {
-	s.device.close()
-	s.waker.close()
+func (f *devpollFiles) release() {
+	f.device.close()
+	f.waker.release()
 }

@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -23,15 +24,41 @@ var constructors = []func() (Selector, error){
 //
 // The kernel knows a registration by descriptor and open file, and forgets it
 // when the last duplicate of the descriptor is closed. What is left of one
-// whose descriptor was closed while a duplicate lives on is met as an event
-// without a registration, which can't be taken out of the set any more: the
-// selector then makes a new set under the same Fd, at a cost that grows with the
-// registrations, and whatever the set was registered in has to register it again.
-// Unregister before closing, and it never happens.
+// whose descriptor was closed while a duplicate lives on can't be taken out of
+// the set any more: the selector then makes a new set under the same Fd, at a
+// cost that grows with the registrations, and whatever the set was registered in
+// has to register it again. As long as there is no free descriptor for that,
+// waits cost time in proportion to the registrations. Unregister before closing,
+// and it never happens.
+//
+// Some drivers take their time to say whether a file is ready: FUSE and CUSE ask
+// their server. Meanwhile the other methods of the same selector may stand still
+// (the kernel locks the set, and Register polls the file as well), while other
+// goroutines run on. Give such a file a selector of its own.
 type EpollSelector struct {
 	core
-	waker
-	fd int // the epoll descriptor; constant while the selector is in use
+	*epollFiles
+	slow   int  // registrations of files whose driver may sleep
+	once   int  // registrations in the outer set
+	shared bool // the waker is in both sets, as long as a wait may sleep on the inner one
+
+	// stuck is a set that has to be made anew and can't be, 0 if there is none:
+	// waits use poll(2) meanwhile.
+	stuck int
+}
+
+// epollFiles are a selector's descriptors.
+//
+// For most one set is enough, which has all registrations and the waker. Once
+// somebody asked for Fd, or registered what the kernel tells once, there is an
+// outer set as well, on which waits block. It has the waker, so that who watches
+// Fd doesn't see it; the inner set; and what is told once, which the kernel
+// forgets when anybody polls it, as an outer set does with what is in an inner
+// one, and as happens when a set is made anew.
+type epollFiles struct {
+	*waker
+	set   int
+	outer int // -1 if there is none
 }
 
 // NewEpollSelector returns a selector that waits by epoll(7). It fails with an
@@ -42,49 +69,101 @@ func NewEpollSelector() (*EpollSelector, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &EpollSelector{waker: k, fd: -1}
-	s.fd, err = s.create()
+	files := &epollFiles{waker: k, set: -1, outer: -1}
+	s := &EpollSelector{epollFiles: files}
+	s.set, err = s.create(true)
 	if err == nil {
-		// A filter may let epoll_create1 pass and refuse the wait.
-		if _, errno := epollTry(s.fd, make([]unix.EpollEvent, 1)); errno != 0 && errno != unix.EINTR {
+		// A filter may let epoll_create1 pass and refuse the wait, in one of
+		// its forms or in all.
+		event := make([]unix.EpollEvent, 1)
+		_, errno := epollWait(s.set, event, 0)
+		if errno == 0 || errno == unix.EINTR {
+			_, errno = epollTry(s.set, event)
+		}
+		if errno != 0 && errno != unix.EINTR {
 			err = os.NewSyscallError("epoll_wait", errno)
 		}
 	}
 	if err != nil {
-		s.release()
+		files.release()
 		return nil, err
 	}
-	s.init(s, false)
+	s.init(s, files, false)
 	return s, nil
 }
 
 // Fd returns the epoll descriptor, which can be registered in another
 // selector, and ^uintptr(0) once the selector is closed. It is readable when
-// something is ready.
+// something is ready, but for what is registered for EventPriority and is
+// neither a socket nor a terminal: the kernel tells such events once, and
+// the selector's own waits shall not miss them.
 func (s *EpollSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.open {
 		return ^uintptr(0)
 	}
-	return uintptr(s.fd)
+	// Out of descriptors there is one set still, and a Wakeup of a blocked wait
+	// can be seen through it.
+	s.split()
+	return uintptr(s.set)
 }
 
-// wakeFd stands in the event data for the waker.
-const wakeFd = -1
+// What stands in the event data for the waker and for the inner set.
+const (
+	wakeFd = -1
+	setFd  = -2
+)
 
-// create makes a set that has the waker alone.
-func (s *EpollSelector) create() (int, error) {
+// create makes a set that is empty or has the waker.
+func (s *EpollSelector) create(wakes bool) (int, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return -1, os.NewSyscallError("epoll_create1", err)
 	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}
-	if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, s.r, &event); err != nil {
-		unix.Close(fd)
-		return -1, os.NewSyscallError("epoll_ctl", err)
+	if fd, err = aboveStandard(fd); err != nil {
+		return -1, err
+	}
+	if wakes {
+		if err := epollCtl(fd, unix.EPOLL_CTL_ADD, s.r, unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}); err != nil {
+			unix.Close(fd)
+			return -1, os.NewSyscallError("epoll_ctl", err)
+		}
 	}
 	return fd, nil
+}
+
+// split makes the outer set. Waits that are blocked sleep on the inner one: they
+// are told to come over, and then the waker leaves it.
+func (s *EpollSelector) split() error {
+	if s.outer >= 0 {
+		return nil
+	}
+	outer, err := s.create(true)
+	if err != nil {
+		return err
+	}
+	if err := s.enclose(outer); err != nil {
+		unix.Close(outer)
+		return err
+	}
+	s.outer, s.shared = outer, true
+	if s.blocked == 0 {
+		s.unshare()
+		return nil
+	}
+	return s.signal()
+}
+
+// enclose puts the inner set into the outer one.
+func (s *EpollSelector) enclose(outer int) error {
+	err := epollCtl(outer, unix.EPOLL_CTL_ADD, s.set, unix.EpollEvent{Events: unix.EPOLLIN, Fd: setFd})
+	return os.NewSyscallError("epoll_ctl", err)
+}
+
+func (s *EpollSelector) unshare() {
+	epollCtl(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
+	s.shared = false
 }
 
 // epollBits has what the kernel calls each event, by the event's bit.
@@ -130,91 +209,222 @@ func (e *entry) event(fd int) unix.EpollEvent {
 	return unix.EpollEvent{Events: epollInterest[e.events], Fd: int32(fd), Pad: int32(e.gen)}
 }
 
+// What an entry's pos has above an index.
+const (
+	epollSlow    = 1 << 31          // its driver may sleep when it is polled
+	epollForgets = 1 << 30          // it may forget an EventPriority when it is polled
+	epollPlace   = epollForgets - 1 // its place in a result
+)
+
+// epollClassify returns what there is to know of a file beforehand. Sockets,
+// pipes and FIFOs, and what has no type, such as eventfds and timerfds, don't
+// sleep; an epoll set has none either, but may have something in it that does.
+// Pressure-stall triggers, /proc/self/mounts and the files of sysfs and cgroups
+// are regular files.
+func (s *EpollSelector) epollClassify(fd int) uint32 {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return 0 // epoll_ctl has the error
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFSOCK, unix.S_IFIFO:
+		return 0
+	case unix.S_IFREG:
+		return epollSlow | epollForgets
+	case 0:
+		// Only a set can lack the waker.
+		if epollCtl(fd, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{}) != unix.ENOENT {
+			return 0
+		}
+	}
+	return epollSlow
+}
+
+// setOf returns the set that a registration is in.
+func (s *EpollSelector) setOf(pos uint32, events EventMask) int {
+	if pos&epollForgets != 0 && events&EventPriority != 0 {
+		return s.outer
+	}
+	return s.set
+}
+
 func (s *EpollSelector) add(fd int, e *entry) error {
-	event := e.event(fd)
-	err := unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, fd, &event)
+	e.pos = s.epollClassify(fd)
+	if e.pos&epollForgets != 0 && e.events&EventPriority != 0 {
+		if err := s.split(); err != nil {
+			return err
+		}
+	}
+	set := s.setOf(e.pos, e.events)
+	err := epollCtl(set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
 	if err == unix.EEXIST && fd != s.r {
 		// The number was closed while registered, and names the same open
 		// file again by a duplicate.
-		err = unix.EpollCtl(s.fd, unix.EPOLL_CTL_MOD, fd, &event)
+		err = epollCtl(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
+	}
+	if err == nil {
+		s.count(e.pos, e.events, 1)
 	}
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
-func (s *EpollSelector) modify(fd int, _ EventMask, e *entry) error {
-	event := e.event(fd)
-	err := unix.EpollCtl(s.fd, unix.EPOLL_CTL_MOD, fd, &event)
-	if err == unix.ENOENT {
+// count counts registrations that need something special.
+func (s *EpollSelector) count(pos uint32, events EventMask, n int) {
+	if pos&epollSlow != 0 {
+		s.slow += n
+	}
+	if pos&epollForgets != 0 && events&EventPriority != 0 {
+		s.once += n
+	}
+}
+
+func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
+	set := s.setOf(e.pos, e.events)
+	if set == s.setOf(e.pos, old) {
+		err := epollCtl(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
+		if err == nil || err != unix.ENOENT {
+			if err != nil {
+				s.drop(fd, e.pos, old)
+			}
+			return os.NewSyscallError("epoll_ctl", err)
+		}
 		// The number was closed and names another file by now.
-		err = unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, fd, &event)
 	}
-	if err != nil {
-		s.remove(fd, e)
-	}
-	return os.NewSyscallError("epoll_ctl", err)
+	s.drop(fd, e.pos, old)
+	return s.add(fd, e)
 }
 
-// remove takes no error to heart: EBADF and ENOENT say that the descriptor was
+func (s *EpollSelector) remove(fd int, e *entry) { s.drop(fd, e.pos, e.events) }
+
+// drop takes no error to heart: EBADF and ENOENT say that the descriptor was
 // closed, or closed and reused.
-func (s *EpollSelector) remove(fd int, _ *entry) {
-	var event unix.EpollEvent // before Linux 2.6.9 it may not be nil
-	unix.EpollCtl(s.fd, unix.EPOLL_CTL_DEL, fd, &event)
+func (s *EpollSelector) drop(fd int, pos uint32, events EventMask) {
+	epollCtl(s.setOf(pos, events), unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
+	s.count(pos, events, -1)
 }
 
 // An epollWaiter has the buffer for the events. If that is filled, the ready
 // set may be larger than it.
 type epollWaiter struct {
 	s      *EpollSelector
+	fd     int // the set to wait on
+	slow   bool
 	events []unix.EpollEvent
+	from   int    // the set that the events are of
 	n      int    // how many events there are
 	twice  bool   // a descriptor may be in them more than once
-	since  uint64 // the core's changes when look was called
+	since  uint64 // the core's changes when look or prepare was called
+
+	// fds is what to wait for by poll(2) instead, as long as a set is stuck.
+	fds []unix.PollFd
 }
 
+const epollEvents = 64
+
 func (s *EpollSelector) newWaiter() waiter {
-	return &epollWaiter{s: s, events: make([]unix.EpollEvent, 64)}
+	return &epollWaiter{s: s, events: make([]unix.EpollEvent, epollEvents)}
 }
 
 func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
-	w.since = w.s.changes
-	n, errno := epollTry(w.s.fd, w.events)
-	for errno == unix.EINTR {
-		n, errno = epollTry(w.s.fd, w.events)
+	s := w.s
+	if s.stuck != 0 {
+		if ready, err := w.prepare(dst); err != nil || s.stuck != 0 {
+			return ready, err
+		}
 	}
-	if errno != 0 {
-		return dst, os.NewSyscallError("epoll_wait", errno)
+	w.begin()
+	set := s.set
+	if s.once > 0 {
+		set = s.outer
 	}
-	w.n, w.twice = int(n), false
-	if w.n == len(w.events) {
-		w.more()
+	if err := w.fill(set); err != nil {
+		return dst, err
 	}
 	return w.take(dst)
 }
 
-func (w *epollWaiter) wait(timeout time.Duration) error {
-	n, err := epollWait(w.s.fd, w.events, timeout)
-	w.n, w.twice = n, false
-	if n == len(w.events) {
-		w.more()
+func (w *epollWaiter) prepare(dst []Ready) ([]Ready, error) {
+	s := w.s
+	if s.stuck != 0 {
+		if err := s.rebuild(s.stuck); err != nil {
+			return dst, err
+		}
 	}
-	return err
+	w.begin()
+	if s.stuck != 0 {
+		return w.pollInstead(dst)
+	}
+	w.fds = nil
+	return dst, nil
 }
 
-// more is called when the buffer is full, and grows it until it is not. What is
-// ready comes by turns (ep_send_events puts it back at the tail), so each call
-// brings the rest before it repeats anything. An error must not lose what there is
-// already; the next look meets it again.
-func (w *epollWaiter) more() {
-	w.twice = true
+// begin notes what wait may not ask the selector for.
+func (w *epollWaiter) begin() {
+	s := w.s
+	w.since, w.slow = s.changes, s.slow > 0
+	w.fd = s.set
+	if s.outer >= 0 {
+		w.fd = s.outer
+	}
+	if len(w.events) > max(epollEvents, 4*s.table.n) {
+		w.events = make([]unix.EpollEvent, epollEvents)
+	}
+}
+
+// fill gets what is ready in a set.
+func (w *epollWaiter) fill(set int) error {
+	n, errno := w.try(set, w.events)
+	for errno == unix.EINTR {
+		n, errno = w.try(set, w.events)
+	}
+	if errno != 0 {
+		return os.NewSyscallError("epoll_wait", errno)
+	}
+	w.found(set, n)
+	return nil
+}
+
+// found notes how many events of a set there are. If the buffer is full it grows
+// it until it is not. What is ready comes by turns (ep_send_events puts it back
+// at the tail), so each call brings the rest before it repeats anything. An
+// error must not lose what there is already; the next look meets it again.
+func (w *epollWaiter) found(set, n int) {
+	w.from, w.n, w.twice = set, n, false
 	for w.n == len(w.events) {
+		w.twice = true
 		w.events = slices.Grow(w.events, len(w.events))
 		w.events = w.events[:cap(w.events)]
-		n, errno := epollTry(w.s.fd, w.events[w.n:])
+		n, errno := w.try(set, w.events[w.n:])
 		if errno != 0 {
 			return
 		}
-		w.n += int(n)
+		w.n += n
 	}
+}
+
+// try is epollTry, and tells the scheduler of the call if it may take its time.
+func (w *epollWaiter) try(set int, events []unix.EpollEvent) (int, unix.Errno) {
+	if w.slow {
+		return epollPwait(set, events, 0)
+	}
+	return epollTry(set, events)
+}
+
+func (w *epollWaiter) wait(timeout time.Duration) (over bool, err error) {
+	if w.fds != nil {
+		w.n, over, err = pollWait(w.fds, timeout)
+		return over, err
+	}
+	n, errno := epollWait(w.fd, w.events, timeout)
+	switch errno {
+	case 0:
+		w.found(w.fd, n)
+		return n == 0, nil
+	case unix.EINTR:
+		w.n = 0
+		return false, nil
+	}
+	return false, os.NewSyscallError("epoll_wait", errno)
 }
 
 // take matches the events with their registrations. An event that has none is
@@ -222,15 +432,23 @@ func (w *epollWaiter) more() {
 // doesn't come again, or of a descriptor that was closed while a duplicate
 // lives on, and comes again for ever. If nothing was changed it is the latter.
 func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
+	s := w.s
+	if w.fds != nil {
+		return w.takePolled(dst), nil
+	}
 	start := len(dst)
-	dst = slices.Grow(dst, w.n)
-	poisoned := false
+	poisoned, enclosed := false, false
 	for i := range w.events[:w.n] {
 		event := &w.events[i]
-		if event.Fd == wakeFd {
+		if event.Fd < 0 {
+			if event.Fd == setFd {
+				enclosed = true
+			} else if !s.signalled {
+				s.waker.drain() // somebody else wrote to it
+			}
 			continue
 		}
-		e := w.s.table.find(int(event.Fd))
+		e := s.table.find(int(event.Fd))
 		if e == nil || int32(e.gen) != event.Pad {
 			poisoned = true
 			continue
@@ -240,90 +458,193 @@ func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
 			continue
 		}
 		if w.twice {
-			if i := int(e.pos); start <= i && i < len(dst) && dst[i].Key == e.key {
+			if i := int(e.pos & epollPlace); start <= i && i < len(dst) && dst[i].Key == e.key {
 				dst[i].Events |= mask
 				continue
 			}
-			e.pos = uint32(len(dst))
+			e.pos = e.pos&^epollPlace | uint32(len(dst))
+		}
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, w.n-i)
 		}
 		dst = append(dst, Ready{e.key, mask})
 	}
 	w.n = 0
-	if poisoned && w.since == w.s.changes {
-		return dst, w.s.rebuild()
+	if poisoned && w.since == s.changes {
+		return dst, s.rebuild(w.from)
+	}
+	if enclosed {
+		if err := w.fill(s.set); err != nil {
+			return dst, err
+		}
+		return w.take(dst)
 	}
 	return dst, nil
 }
 
 // rebuild puts a new set in the place of one that has events which nobody can
-// take out.
-func (s *EpollSelector) rebuild() error {
-	fd, err := s.create()
+// take out. Out of descriptors or memory the set is stuck, and each wait tries
+// again.
+func (s *EpollSelector) rebuild(set int) error {
+	err := s.replace(set)
+	stuck := 0
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOSPC) {
+		stuck, err = set, nil
+	}
+	if stuck == 0 || s.stuck == 0 {
+		// Who has met the same events need not do the same, and who sleeps
+		// does so on the old set, or by poll.
+		s.changes++
+		s.signal()
+	}
+	s.stuck, s.copies = stuck, stuck != 0
+	return err
+}
+
+// replace makes a new set with the registrations of an old one.
+func (s *EpollSelector) replace(set int) error {
+	inner := set == s.set
+	fd, err := s.create(!inner || s.outer < 0 || s.shared)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
 	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-		event := e.event(e.key.FD)
-		err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.key.FD, &event)
+		if s.setOf(e.pos, e.events) != set {
+			continue
+		}
+		err := epollCtl(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
 		if err == unix.ENOMEM || err == unix.ENOSPC {
 			return os.NewSyscallError("epoll_ctl", err)
 		}
 		// All other errors are of descriptors that were closed, or closed and
 		// reused, while registered: as long as that lasts they have no events.
 	}
-	// Who sleeps does so on the old set, and would go on doing so.
-	s.signal()
-	return os.NewSyscallError("dup3", unix.Dup3(fd, s.fd, unix.O_CLOEXEC))
+	if !inner {
+		if err := s.enclose(fd); err != nil {
+			return err
+		}
+	} else if s.outer >= 0 {
+		epollCtl(s.outer, unix.EPOLL_CTL_DEL, set, unix.EpollEvent{})
+	}
+	err = os.NewSyscallError("dup3", unix.Dup3(fd, set, unix.O_CLOEXEC))
+	if inner && s.outer >= 0 {
+		err = errors.Join(err, s.enclose(s.outer))
+	}
+	return err
 }
 
-func (s *EpollSelector) release() {
-	if s.fd >= 0 {
-		unix.Close(s.fd)
+// pollInstead looks by poll(2), and prepares to wait by it.
+func (w *epollWaiter) pollInstead(dst []Ready) ([]Ready, error) {
+	s := w.s
+	w.fds = append(w.fds[:0], newPollFd(s.r, EventRead))
+	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
+		w.fds = append(w.fds, newPollFd(slot, e.events))
 	}
-	s.waker.close()
+	var err error
+	w.n, _, err = pollWait(w.fds, 0)
+	if err != nil {
+		return dst, err
+	}
+	return w.takePolled(dst), nil
+}
+
+func (w *epollWaiter) takePolled(dst []Ready) []Ready {
+	for i := 0; w.n > 0 && i < len(w.fds); i++ {
+		p := &w.fds[i]
+		if p.Revents == 0 {
+			continue
+		}
+		w.n--
+		e := w.s.table.find(int(p.Fd))
+		switch {
+		case int(p.Fd) == w.s.r:
+			if !w.s.signalled {
+				w.s.waker.drain()
+			}
+		case p.Revents&unix.POLLNVAL != 0:
+			p.Fd = -1 // closed while registered
+		case e != nil && e.gen <= w.since:
+			if mask := pollMask(p) & e.events; mask != 0 {
+				dst = append(dst, Ready{e.key, mask})
+			}
+		}
+	}
+	return dst
+}
+
+func (s *EpollSelector) drain() {
+	s.waker.drain()
+	if s.shared {
+		s.unshare()
+	}
+}
+
+func (f *epollFiles) release() {
+	if f.set >= 0 {
+		unix.Close(f.set)
+	}
+	if f.outer >= 0 {
+		unix.Close(f.outer)
+	}
+	f.waker.release()
+}
+
+// epollCtl tells the scheduler of the call, as unix.EpollCtl does not: it asks
+// the file's driver, which may sleep, and waits for who else does that in the
+// same set.
+func epollCtl(set, op, fd int, event unix.EpollEvent) error {
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(set), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(&event)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// epollTry is epoll_wait without waiting. Where it can't sleep, the scheduler
+// need not be told. (epoll_wait itself is not there on every CPU, epoll_pwait is.)
+func epollTry(set int, events []unix.EpollEvent) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	return int(n), errno
+}
+
+// epollPwait counts in milliseconds; -1 never ends.
+func epollPwait(set int, events []unix.EpollEvent, ms int) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
+	return int(n), errno
 }
 
 // noPwait2 remembers that the system has no epoll_pwait2: Linux has it since
-// 5.11, qemu-user hasn't, and some seccomp profiles don't know it.
+// 5.11, qemu-user hasn't, and some seccomp profiles don't let it pass, and answer
+// with various errors.
 var noPwait2 atomic.Bool
 
-// epollTry is epoll_wait without waiting. It can't block, so the runtime need
-// not be told. (epoll_wait itself is not there on every CPU, epoll_pwait is.)
-func epollTry(fd int, events []unix.EpollEvent) (n uintptr, errno unix.Errno) {
-	n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	return n, errno
-}
-
-// epollWait is epoll_wait to the nanosecond, where the system can, and without
-// EINTR. A negative timeout never ends.
-func epollWait(fd int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
-	var n uintptr
-	errno := unix.ENOSYS
-	if !noPwait2.Load() {
+// epollWait is epoll_wait to the nanosecond, where the system can. A negative
+// timeout never ends.
+func epollWait(set int, events []unix.EpollEvent, timeout time.Duration) (int, unix.Errno) {
+	tried := hasPwait2 && !noPwait2.Load()
+	if tried {
 		var limit *[2]int64 // the kernel's struct __kernel_timespec on every CPU
 		if timeout >= 0 {
 			limit = &[2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
 		}
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd),
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set),
 			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
 			uintptr(unsafe.Pointer(limit)), 0, 0)
-	}
-	if errno == unix.ENOSYS || errno == unix.EPERM {
-		noPwait2.Store(true)
-		ms := -1
-		if timeout >= 0 {
-			ms = int(ceil(timeout, time.Millisecond))
+		if errno == 0 || errno == unix.EINTR {
+			return int(n), errno
 		}
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
 	}
-	switch errno {
-	case 0:
-		return int(n), nil
-	case unix.EINTR:
-		return 0, nil
+	ms := -1
+	if timeout >= 0 {
+		ms = int(ceil(timeout, time.Millisecond))
 	}
-	return 0, os.NewSyscallError("epoll_wait", errno)
+	n, errno := epollPwait(set, events, ms)
+	if tried && (errno == 0 || errno == unix.EINTR) {
+		noPwait2.Store(true)
+	}
+	return n, errno
 }

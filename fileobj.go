@@ -63,7 +63,26 @@ func number(n int64) (int, error) {
 	return int(n), nil
 }
 
-// isComparable reports whether a file object can be found by its identity.
-func isComparable(fileobj any) bool {
-	return reflect.ValueOf(fileobj).Comparable()
+// identify returns the descriptor of a file object, or why it can't be had, and
+// whether the object can be found by its identity instead.
+func identify(fileobj any) (fd int, named bool, err error) {
+	fd, isNumber, err := descriptor(fileobj)
+	return fd, !isNumber && isComparable(fileobj), err
+}
+
+// isComparable reports whether a file object can be the key of a map. The map
+// is asked: it can't hash all that package reflect calls comparable, such as an
+// array of no functions. And nobody finds again what isn't equal to itself, such
+// as a NaN.
+func isComparable(fileobj any) (ok bool) {
+	if reflect.ValueOf(fileobj).Kind() == reflect.Pointer {
+		return true
+	}
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	seen := map[any]bool{fileobj: true}
+	return seen[fileobj]
 }

@@ -177,7 +177,7 @@ func NewIOCPSelector() (*IOCPSelector, error) {
 		s.release()
 		return nil, err
 	}
-	s.init(s, false)
+	s.init(s, s, false)
 	return s, nil
 }
 
@@ -472,9 +472,14 @@ func (w *iocpWaiter) look(dst []Ready) ([]Ready, error) {
 	return dst, nil
 }
 
-// wait leaves the packets in the buffer.
-func (w *iocpWaiter) wait(timeout time.Duration) error {
-	return w.receive(timeout)
+func (w *iocpWaiter) prepare(dst []Ready) ([]Ready, error) {
+	return w.look(dst)
+}
+
+// wait leaves the packets in the buffer. It never says that the time is over:
+// the system counts from its last tick.
+func (w *iocpWaiter) wait(timeout time.Duration) (over bool, err error) {
+	return false, w.receive(timeout)
 }
 
 func (w *iocpWaiter) take(dst []Ready) ([]Ready, error) {

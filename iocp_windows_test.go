@@ -263,7 +263,7 @@ func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
 	s = newIOCP(t)
 	a, _ := tcpPair(t)
 	register(t, s, a, EventWrite, nil)
-	if err := s.newWaiter().wait(hang); err != nil {
+	if _, err := s.newWaiter().wait(hang); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()

@@ -40,7 +40,7 @@ var constructors = []func() (Selector, error){
 // EventWrite as long as the other end is open.
 type KqueueSelector struct {
 	core
-	fd int // the kqueue; constant while the selector is in use
+	*kqueueFiles
 
 	// steady has the descriptors that are ready for all that they are asked
 	// for, for good, and of which the kernel has nothing to tell: regular
@@ -55,8 +55,13 @@ type KqueueSelector struct {
 	// NetBSD before 10 and DragonFly take a knote off the queue while they
 	// look at it, and who finds the queue empty meanwhile sleeps on, although
 	// it is put back (kqueue_scan in sys/kern/kern_event.c).
-	pipe   *waker
 	waking atomic.Bool
+}
+
+// kqueueFiles are a selector's descriptors.
+type kqueueFiles struct {
+	fd   int    // the kqueue
+	pipe *waker // nil if there is EVFILT_USER
 }
 
 // NewKqueueSelector returns a selector that waits by kqueue(2). It fails with
@@ -75,20 +80,24 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("kqueue", err)
 	}
-	s.fd = fd
+	if fd, err = aboveStandard(fd); err != nil {
+		return nil, err
+	}
+	files := &kqueueFiles{fd: fd}
+	s.kqueueFiles = files
 	if s.update(wakeIdent, userFilter, unix.EV_ADD|unix.EV_CLEAR, 0) != nil {
 		// This kernel has no such filter.
 		pipe, err := newWaker()
 		if err == nil {
-			s.pipe = &pipe
+			s.pipe = pipe
 			err = os.NewSyscallError("kevent", s.update(pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
 		}
 		if err != nil {
-			s.release()
+			files.release()
 			return nil, err
 		}
 	}
-	s.init(s, false)
+	s.init(s, files, false)
 	return s, nil
 }
 
@@ -333,12 +342,17 @@ func (w *kqueueWaiter) look(dst []Ready) ([]Ready, error) {
 	}
 }
 
-func (w *kqueueWaiter) wait(timeout time.Duration) error {
-	err := w.receive(timeout)
+func (w *kqueueWaiter) prepare(dst []Ready) ([]Ready, error) {
+	w.since = w.s.changes
+	return dst, nil
+}
+
+func (w *kqueueWaiter) wait(timeout time.Duration) (over bool, err error) {
+	err = w.receive(timeout)
 	if err == unix.EINTR {
-		return nil
+		return false, nil
 	}
-	return os.NewSyscallError("kevent", err)
+	return w.n == 0 && err == nil, os.NewSyscallError("kevent", err)
 }
 
 // receive fills the buffer, and grows it until not all of it is needed. A knote
@@ -513,9 +527,9 @@ func (s *KqueueSelector) drain() {
 	}
 }
 
-func (s *KqueueSelector) release() {
-	unix.Close(s.fd)
-	if s.pipe != nil {
-		s.pipe.close()
+func (f *kqueueFiles) release() {
+	unix.Close(f.fd)
+	if f.pipe != nil {
+		f.pipe.release()
 	}
 }

@@ -19,3 +19,6 @@ const (
 	// marks the end that filt_pipewrite looks at).
 	readTellsWriter = true
 )
+
+// clockMonotonic is CLOCK_MONOTONIC of sys/time.h, which x/sys lacks here.
+const clockMonotonic = 3

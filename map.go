@@ -8,25 +8,38 @@ import "iter"
 
 // An entry is one registration.
 type entry struct {
-	key    *SelectorKey // nil if the entry is free
+	key    *SelectorKey // nil if the entry is free; its fields may have been written to by a caller
+	obj    *object      // of the key's file object, nil if there is no need to find it by that
 	gen    uint64       // tells this registration from others of the same number
 	events EventMask    // those of key, without a detour through its memory
 	pos    uint32       // the backend's
+}
+
+// An object is a file object that is no number and can be compared. It keeps the
+// descriptors under which it is registered, the oldest one first: it had more
+// than one if its connection was made anew.
+type object struct {
+	fileobj any
+	fds     []int
 }
 
 // A table finds registrations by descriptor. Descriptors are small numbers,
 // given out from the lowest free one up, so the descriptor is the index, and
 // the entries lie in pages: the table grows without moving anything, an entry
 // stays where it is as long as it is registered, and a high descriptor alone
-// costs one page.
+// costs one page. A page that gets empty is given up, but for one.
 type table struct {
 	pages []*page
+	spare *page
 	n     int
 }
 
 const pageSize = 64
 
-type page [pageSize]entry
+type page struct {
+	entries [pageSize]entry
+	n       int
+}
 
 // find returns the entry of a descriptor, nil if it has none.
 func (t *table) find(fd int) *entry {
@@ -38,7 +51,7 @@ func (t *table) find(fd int) *entry {
 	if p == nil {
 		return nil
 	}
-	if e := &p[slot%pageSize]; e.key != nil {
+	if e := &p.entries[slot%pageSize]; e.key != nil {
 		return e
 	}
 	return nil
@@ -53,15 +66,26 @@ func (t *table) insert(fd int, e *entry) {
 	}
 	p := &t.pages[slot/pageSize]
 	if *p == nil {
-		*p = new(page)
+		if t.spare == nil {
+			t.spare = new(page)
+		}
+		*p, t.spare = t.spare, nil
 	}
-	(*p)[slot%pageSize] = *e
+	(*p).entries[slot%pageSize] = *e
+	(*p).n++
 	t.n++
 }
 
-func (t *table) remove(e *entry) {
-	*e = entry{}
+// remove takes the entry of a descriptor out.
+func (t *table) remove(fd int) {
+	slot := uint(fd) >> slotShift
+	p := t.pages[slot/pageSize]
+	p.entries[slot%pageSize] = entry{}
+	p.n--
 	t.n--
+	if p.n == 0 {
+		t.pages[slot/pageSize], t.spare = nil, p
+	}
 }
 
 // next returns the first entry at or after a slot, and its slot.
@@ -70,7 +94,7 @@ func (t *table) next(slot int) (int, *entry) {
 		p := t.pages[slot/pageSize]
 		if p == nil {
 			slot |= pageSize - 1
-		} else if e := &p[slot%pageSize]; e.key != nil {
+		} else if e := &p.entries[slot%pageSize]; e.key != nil {
 			return slot, e
 		}
 	}
@@ -79,12 +103,12 @@ func (t *table) next(slot int) (int, *entry) {
 
 // A Map is a live read-only view of a selector's registrations, in no promised
 // order. It is empty once the selector is closed. Every method works on a nil
-// *Map, and may be called from any goroutine.
+// *Map and on a zero Map, and may be called from any goroutine.
 type Map struct{ s *core }
 
 // Len returns the number of registrations.
 func (m *Map) Len() int {
-	if m == nil {
+	if m == nil || m.s == nil {
 		return 0
 	}
 	m.s.mu.Lock()
@@ -94,7 +118,7 @@ func (m *Map) Len() int {
 
 // Get returns the key of a file object, as [Selector.GetKey] does.
 func (m *Map) Get(fileobj any) (*SelectorKey, bool) {
-	if m == nil {
+	if m == nil || m.s == nil {
 		return nil, false
 	}
 	key, err := m.s.GetKey(fileobj)
@@ -128,7 +152,7 @@ func (m *Map) Keys() iter.Seq[int] {
 // Values yields the keys, as [Map.All] does.
 func (m *Map) Values() iter.Seq[*SelectorKey] {
 	return func(yield func(*SelectorKey) bool) {
-		if m == nil {
+		if m == nil || m.s == nil {
 			return
 		}
 		for slot := 0; ; slot++ {

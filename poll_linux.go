@@ -9,3 +9,6 @@ import "golang.org/x/sys/unix"
 // pollRDHUP is poll's bit for a peer that sends nothing more, 0 where the system
 // has none.
 const pollRDHUP = unix.POLLRDHUP
+
+// oPath marks a descriptor that only names a file.
+const oPath = unix.O_PATH

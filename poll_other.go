@@ -9,3 +9,7 @@ package selectors
 // pollRDHUP is poll's bit for a peer that sends nothing more, 0 where the system
 // has none.
 const pollRDHUP = 0
+
+// oPath marks a descriptor that only names a file, where the system has that and
+// doesn't refuse it itself.
+const oPath = 0

@@ -23,7 +23,7 @@ import (
 // finds it (pipe_poll).
 type PollSelector struct {
 	core
-	waker
+	*waker
 
 	// fds is what a wait passes to the kernel: the waker, then the registered
 	// descriptors, without those that were found closed. An entry's pos is
@@ -47,11 +47,11 @@ func NewPollSelector() (*PollSelector, error) {
 	}
 	s := &PollSelector{waker: k}
 	s.fds = []unix.PollFd{newPollFd(k.r, EventRead)}
-	if _, err := unix.Poll(s.fds, 0); err != nil && err != unix.EINTR {
-		s.release()
-		return nil, os.NewSyscallError("poll", err)
+	if _, _, err := pollWait(s.fds, 0); err != nil {
+		k.release()
+		return nil, err
 	}
-	s.init(s, true)
+	s.init(s, k, true)
 	return s, nil
 }
 
@@ -154,7 +154,7 @@ type pollWaiter struct {
 	fds   []unix.PollFd
 	n     int    // how many have an answer
 	seen  uint64 // how many moves fds has followed
-	since uint64 // the core's changes when look was called
+	since uint64 // the core's changes when look or prepare was called
 }
 
 func (s *PollSelector) newWaiter() waiter {
@@ -179,35 +179,46 @@ func (w *pollWaiter) follow() {
 }
 
 func (w *pollWaiter) look(dst []Ready) ([]Ready, error) {
-	w.since = w.s.changes
-	w.follow()
-	for {
-		n, err := unix.Poll(w.fds, 0)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return dst, os.NewSyscallError("poll", err)
-		}
-		w.n = n
-		return w.take(dst)
+	w.prepare(dst)
+	var err error
+	if w.n, _, err = pollWait(w.fds, 0); err != nil {
+		return dst, err
 	}
+	return w.take(dst)
 }
 
-func (w *pollWaiter) wait(timeout time.Duration) (err error) {
+func (w *pollWaiter) prepare(dst []Ready) ([]Ready, error) {
+	w.since = w.s.changes
+	w.follow()
+	return dst, nil
+}
+
+func (w *pollWaiter) wait(timeout time.Duration) (over bool, err error) {
+	w.n, over, err = pollWait(w.fds, timeout)
+	return over, err
+}
+
+// pollWait is poll(2). A negative timeout never ends; one of 0 is not ended by a
+// signal.
+func pollWait(fds []unix.PollFd, timeout time.Duration) (n int, over bool, err error) {
 	ms := -1
 	if timeout >= 0 {
 		ms = int(ceil(timeout, time.Millisecond))
 	}
-	w.n, err = unix.Poll(w.fds, ms)
-	if err == unix.EINTR {
-		w.n, err = 0, nil
+	n, err = unix.Poll(fds, ms)
+	for err == unix.EINTR && ms == 0 {
+		n, err = unix.Poll(fds, ms)
 	}
-	return os.NewSyscallError("poll", err)
+	switch err {
+	case nil:
+		return n, n == 0, nil
+	case unix.EINTR:
+		return 0, false, nil
+	}
+	return 0, false, os.NewSyscallError("poll", err)
 }
 
 func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
-	dst = slices.Grow(dst, w.n)
 	for i := 0; w.n > 0 && i < len(w.fds); i++ {
 		p := &w.fds[i]
 		if p.Revents == 0 {
@@ -215,6 +226,13 @@ func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
 		}
 		w.n--
 		if i == 0 {
+			if p.Revents&unix.POLLNVAL != 0 {
+				// Somebody closed a descriptor that was not theirs.
+				return dst, os.NewSyscallError("poll", unix.EBADF)
+			}
+			if !w.s.signalled {
+				w.s.waker.drain() // somebody else wrote to it
+			}
 			continue
 		}
 		e := w.s.table.find(int(p.Fd))
@@ -225,10 +243,11 @@ func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
 			// Closed while registered: it would be reported for ever.
 			w.s.remove(int(p.Fd), e)
 		} else if mask := pollMask(p) & e.events; mask != 0 {
+			if len(dst) == cap(dst) {
+				dst = slices.Grow(dst, w.n+1)
+			}
 			dst = append(dst, Ready{e.key, mask})
 		}
 	}
 	return dst, nil
 }
-
-func (s *PollSelector) release() { s.waker.close() }

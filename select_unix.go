@@ -25,7 +25,7 @@ import (
 // asked for.
 type SelectSelector struct {
 	core
-	waker
+	*waker
 	interest fdSets // what is watched, without the waker
 	high     int    // no descriptor above it is in the sets
 }
@@ -45,11 +45,11 @@ func NewSelectSelector() (*SelectSelector, error) {
 		return nil, err
 	}
 	if k.r >= fdSetSize {
-		k.close()
+		k.release()
 		return nil, os.NewSyscallError("select", unix.EINVAL)
 	}
 	s := &SelectSelector{waker: k, high: k.r}
-	s.init(s, true)
+	s.init(s, k, true)
 	return s, nil
 }
 
@@ -132,14 +132,18 @@ type selectWaiter struct {
 	sets   fdSets // overwritten by each call
 	nfd    int
 	n      int    // how many bits of the answer are set
-	since  uint64 // the core's changes when look was called
+	since  uint64 // the core's changes when look or prepare was called
 	waited bool   // the answer is wait's
+	closed bool   // wait met a closed descriptor
 }
 
 func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
 
 // prepare copies the words that are in use.
-func (w *selectWaiter) prepare() {
+func (w *selectWaiter) prepare(dst []Ready) ([]Ready, error) {
+	if w.closed {
+		return w.look(dst)
+	}
 	s := w.s
 	w.since = s.changes
 	w.nfd = s.high + 1
@@ -148,18 +152,20 @@ func (w *selectWaiter) prepare() {
 	copy(w.sets.write.Bits[:words], s.interest.write.Bits[:words])
 	copy(w.sets.except.Bits[:words], s.interest.except.Bits[:words])
 	w.sets.read.Set(s.r)
+	return dst, nil
 }
 
 func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 	for {
-		w.prepare()
+		w.closed = false
+		w.prepare(dst)
 		n, err := unix.Select(w.nfd, &w.sets.read, &w.sets.write, &w.sets.except, new(unix.Timeval))
 		switch {
 		case err == nil:
 			w.n, w.waited = n, false
 			ready, err := w.take(dst)
 			if len(ready) == len(dst) {
-				w.prepare() // for wait
+				w.prepare(dst) // for wait
 			}
 			return ready, err
 		case err == unix.EINTR:
@@ -184,7 +190,7 @@ func (s *SelectSelector) dropClosed() (found bool) {
 	return found
 }
 
-func (w *selectWaiter) wait(timeout time.Duration) (err error) {
+func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
 	var limit *unix.Timeval // rewritten by Linux
 	if timeout >= 0 {
 		tv := unix.NsecToTimeval(ceil(timeout, time.Microsecond) * 1000)
@@ -192,18 +198,21 @@ func (w *selectWaiter) wait(timeout time.Duration) (err error) {
 	}
 	w.n, err = unix.Select(w.nfd, &w.sets.read, &w.sets.write, &w.sets.except, limit)
 	w.waited = true
-	if err == unix.EINTR || err == unix.EBADF {
-		// A closed descriptor is look's to find.
-		w.n, err = 0, nil
+	w.closed = err == unix.EBADF
+	switch err {
+	case nil:
+		return w.n == 0, nil
+	case unix.EINTR, unix.EBADF:
+		w.n = 0
+		return false, nil
 	}
-	return os.NewSyscallError("select", err)
+	return false, os.NewSyscallError("select", err)
 }
 
 func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
 	if w.n <= 0 {
 		return dst, nil
 	}
-	dst = slices.Grow(dst, w.n)
 	for fd := 0; fd < w.nfd; fd++ {
 		if fd%unix.NFDBITS == 0 && w.sets.empty(fd/unix.NFDBITS) {
 			fd += unix.NFDBITS - 1
@@ -212,6 +221,9 @@ func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
 		mask := w.sets.mask(fd)
 		if mask == 0 {
 			continue
+		}
+		if fd == w.s.r && !w.s.signalled {
+			w.s.waker.drain() // somebody else wrote to it
 		}
 		e := w.s.table.find(fd)
 		if e == nil || e.gen > w.since || mask&e.events == 0 {
@@ -223,9 +235,10 @@ func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
 			w.s.remove(fd, e)
 			continue
 		}
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, w.n)
+		}
 		dst = append(dst, Ready{e.key, mask & e.events})
 	}
 	return dst, nil
 }
-
-func (s *SelectSelector) release() { s.waker.close() }

@@ -54,7 +54,7 @@ func NewSelectSelector() (*SelectSelector, error) {
 	}
 	s := &SelectSelector{waker: waker}
 	s.sockets = []selectSocket{{fd: waker, events: EventRead}}
-	s.init(s, true)
+	s.init(s, s, true)
 	return s, nil
 }
 
@@ -199,7 +199,7 @@ type selectWaiter struct {
 
 func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
 
-func (w *selectWaiter) prepare() {
+func (w *selectWaiter) prepare(dst []Ready) ([]Ready, error) {
 	w.since = w.s.changes
 	w.read.clear()
 	w.write.clear()
@@ -216,17 +216,18 @@ func (w *selectWaiter) prepare() {
 			w.except.add(socket.fd)
 		}
 	}
+	return dst, nil
 }
 
 func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 	for tries := 0; ; tries++ {
-		w.prepare()
+		w.prepare(dst)
 		err := w.call(0)
 		if err == nil {
 			w.waited = false
 			ready, err := w.take(dst)
 			if len(ready) == len(dst) {
-				w.prepare() // for wait
+				w.prepare(dst) // for wait
 			}
 			return ready, err
 		}
@@ -250,8 +251,9 @@ func (s *SelectSelector) dropClosed() (found bool) {
 	return found
 }
 
-func (w *selectWaiter) wait(timeout time.Duration) error {
-	err := w.call(timeout)
+// It never says that the time is over: the system counts from its last tick.
+func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
+	err = w.call(timeout)
 	w.waited = true
 	if err != nil {
 		w.read.clear()
@@ -262,7 +264,7 @@ func (w *selectWaiter) wait(timeout time.Duration) error {
 		// A closed socket is look's to find.
 		err = nil
 	}
-	return os.NewSyscallError("select", err)
+	return false, os.NewSyscallError("select", err)
 }
 
 func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {

@@ -945,7 +945,7 @@ func TestWhatAWaitFoundIsNotTakenForALaterRegistrationOfTheNumber(t *testing.T) 
 			t.Fatalf("look = %v, %v", format(ready), err)
 		}
 		fill(t, w)
-		if err := late.wait(hang); err != nil {
+		if _, err := late.wait(hang); err != nil {
 			t.Fatal(err)
 		}
 		unregister(t, s, r.fd)

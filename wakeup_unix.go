@@ -2,44 +2,35 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix
+//go:build unix && !linux
 
 package selectors
 
 import (
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// A waker is a pipe whose read end every wait watches. The core never wakes
-// twice before it drains, so that there is at most one byte in it.
+// A waker is a pipe whose read end every wait watches.
 type waker struct {
 	r, w int
-	buf  [1]byte // for drain; a local one escapes under the race detector
+	buf  [512]byte // for drain; a local one escapes under the race detector
 }
 
-func newWaker() (waker, error) {
-	var p [2]int
-	// Not every system has pipe2, and between pipe and fcntl a fork could
-	// hand the descriptors on.
-	syscall.ForkLock.RLock()
-	err := unix.Pipe(p[:])
-	if err == nil {
-		unix.CloseOnExec(p[0])
-		unix.CloseOnExec(p[1])
-	}
-	syscall.ForkLock.RUnlock()
+func newWaker() (*waker, error) {
+	p, err := newPipe()
 	if err != nil {
-		return waker{}, os.NewSyscallError("pipe", err)
+		return nil, err
 	}
-	k := waker{r: p[0], w: p[1]}
-	for _, fd := range p {
-		if err := unix.SetNonblock(fd, true); err != nil {
-			k.close()
-			return waker{}, os.NewSyscallError("fcntl", err)
-		}
+	k := &waker{r: -1, w: -1}
+	if k.r, err = aboveStandard(p[0]); err != nil {
+		unix.Close(p[1])
+		return nil, err
+	}
+	if k.w, err = aboveStandard(p[1]); err != nil {
+		unix.Close(k.r)
+		return nil, err
 	}
 	return k, nil
 }
@@ -49,21 +40,28 @@ var wakeByte = []byte{0}
 func (k *waker) wake() error {
 	for {
 		_, err := unix.Write(k.w, wakeByte)
-		if err != unix.EINTR {
+		switch err {
+		case unix.EINTR:
+		case unix.EAGAIN: // the pipe is full: there is enough to wake
+			return nil
+		default:
 			return os.NewSyscallError("write", err)
 		}
 	}
 }
 
+// drain also takes what is not the selector's own: somebody may have written to
+// a descriptor that was not theirs.
 func (k *waker) drain() {
 	for {
-		if _, err := unix.Read(k.r, k.buf[:]); err != unix.EINTR {
+		n, err := unix.Read(k.r, k.buf[:])
+		if err != unix.EINTR && n < len(k.buf) {
 			return
 		}
 	}
 }
 
-func (k *waker) close() {
+func (k *waker) release() {
 	unix.Close(k.r)
 	unix.Close(k.w)
 }

@@ -1,0 +1,14 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build (!unix && !windows) || aix
+
+package selectors
+
+import "time"
+
+var began = time.Now()
+
+// monotonic returns the time on a clock that nobody sets. x/sys has none here.
+func monotonic() time.Duration { return time.Since(began) }
