@@ -38,13 +38,19 @@ var constructors = []func() (Selector, error){
 type EpollSelector struct {
 	core
 	*epollFiles
-	slow   int  // registrations of files whose driver may sleep
-	once   int  // registrations in the outer set
-	shared bool // the waker is in both sets, as long as a wait may sleep on the inner one
+	slow    int            // registrations of files whose driver may sleep
+	once    int            // registrations in the outer set
+	pending []registration // not classified yet, and what has gone meanwhile
+	shared  bool           // the waker is in both sets, as long as a wait may sleep on the inner one
 
 	// stuck is a set that has to be made anew and can't be, 0 if there is none:
 	// waits use poll(2) meanwhile.
 	stuck int
+}
+
+type registration struct {
+	fd  int
+	gen uint64
 }
 
 // epollFiles are a selector's descriptors.
@@ -125,7 +131,7 @@ func (s *EpollSelector) create(wakes bool) (int, error) {
 		return -1, err
 	}
 	if wakes {
-		if err := epollCtl(fd, unix.EPOLL_CTL_ADD, s.r, unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}); err != nil {
+		if err := s.control(fd, unix.EPOLL_CTL_ADD, s.r, unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}); err != nil {
 			unix.Close(fd)
 			return -1, os.NewSyscallError("epoll_ctl", err)
 		}
@@ -157,12 +163,12 @@ func (s *EpollSelector) split() error {
 
 // enclose puts the inner set into the outer one.
 func (s *EpollSelector) enclose(outer int) error {
-	err := epollCtl(outer, unix.EPOLL_CTL_ADD, s.set, unix.EpollEvent{Events: unix.EPOLLIN, Fd: setFd})
+	err := s.control(outer, unix.EPOLL_CTL_ADD, s.set, unix.EpollEvent{Events: unix.EPOLLIN, Fd: setFd})
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
 func (s *EpollSelector) unshare() {
-	epollCtl(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
+	s.control(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
 	s.shared = false
 }
 
@@ -213,31 +219,59 @@ func (e *entry) event(fd int) unix.EpollEvent {
 const (
 	epollSlow    = 1 << 31          // its driver may sleep when it is polled
 	epollForgets = 1 << 30          // it may forget an EventPriority when it is polled
-	epollPlace   = epollForgets - 1 // its place in a result
+	epollPending = 1 << 29          // it is not known yet
+	epollPlace   = epollPending - 1 // its place in a result
 )
 
-// epollClassify returns what there is to know of a file beforehand. Sockets,
-// pipes and FIFOs, and what has no type, such as eventfds and timerfds, don't
-// sleep; an epoll set has none either, but may have something in it that does.
-// Pressure-stall triggers, /proc/self/mounts and the files of sysfs and cgroups
-// are regular files.
-func (s *EpollSelector) epollClassify(fd int) uint32 {
+// classify finds out what kind of file an entry is of. Sockets, pipes and FIFOs,
+// and what has no type, such as eventfds and timerfds, don't sleep; an epoll set
+// has none either, but may have something in it that does. Pressure-stall
+// triggers, /proc/self/mounts and the files of sysfs and cgroups are regular
+// files.
+func (s *EpollSelector) classify(fd int, e *entry) {
+	e.pos &^= epollPending
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil {
-		return 0 // epoll_ctl has the error
-	}
+	unix.Fstat(fd, &st) // if it fails there is no file
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFSOCK, unix.S_IFIFO:
-		return 0
+		return
 	case unix.S_IFREG:
-		return epollSlow | epollForgets
+		e.pos |= epollForgets
 	case 0:
 		// Only a set can lack the waker.
-		if epollCtl(fd, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{}) != unix.ENOENT {
-			return 0
+		if s.control(fd, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{}) != unix.ENOENT {
+			return
 		}
 	}
-	return epollSlow
+	e.pos |= epollSlow
+	s.slow++
+}
+
+// postpone leaves the classification to the next look: to ask with each
+// registration would cost those more that end before any look.
+func (s *EpollSelector) postpone(fd int, e *entry) {
+	e.pos = epollPending
+	if len(s.pending) > epollEvents+2*s.table.n {
+		s.pending = slices.DeleteFunc(s.pending, func(r registration) bool { return s.unknown(r) == nil })
+	}
+	s.pending = append(s.pending, registration{fd, e.gen})
+}
+
+// unknown returns the entry of a registration that is not classified yet.
+func (s *EpollSelector) unknown(r registration) *entry {
+	if e := s.table.find(r.fd); e != nil && e.gen == r.gen && e.pos&epollPending != 0 {
+		return e
+	}
+	return nil
+}
+
+func (s *EpollSelector) classifyPending() {
+	for _, r := range s.pending {
+		if e := s.unknown(r); e != nil {
+			s.classify(r.fd, e)
+		}
+	}
+	s.pending = s.pending[:0]
 }
 
 // setOf returns the set that a registration is in.
@@ -249,43 +283,55 @@ func (s *EpollSelector) setOf(pos uint32, events EventMask) int {
 }
 
 func (s *EpollSelector) add(fd int, e *entry) error {
-	e.pos = s.epollClassify(fd)
-	if e.pos&epollForgets != 0 && e.events&EventPriority != 0 {
-		if err := s.split(); err != nil {
-			return err
-		}
+	s.postpone(fd, e)
+	if err := s.place(fd, e); err != nil {
+		return err
 	}
 	set := s.setOf(e.pos, e.events)
-	err := epollCtl(set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
+	err := s.control(set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
 	if err == unix.EEXIST && fd != s.r {
 		// The number was closed while registered, and names the same open
 		// file again by a duplicate.
-		err = epollCtl(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
+		err = s.control(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 	}
-	if err == nil {
-		s.count(e.pos, e.events, 1)
+	if err != nil {
+		s.uncount(e.pos, 0)
+	} else if set == s.outer {
+		s.once++
 	}
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
-// count counts registrations that need something special.
-func (s *EpollSelector) count(pos uint32, events EventMask, n int) {
-	if pos&epollSlow != 0 {
-		s.slow += n
+// place makes sure that there is the set which an entry belongs to.
+func (s *EpollSelector) place(fd int, e *entry) error {
+	if e.events&EventPriority == 0 {
+		return nil
 	}
-	if pos&epollForgets != 0 && events&EventPriority != 0 {
-		s.once += n
+	if e.pos&epollPending != 0 {
+		s.classify(fd, e)
 	}
+	if e.pos&epollForgets == 0 {
+		return nil
+	}
+	err := s.split()
+	if err != nil {
+		s.uncount(e.pos, 0)
+	}
+	return err
 }
 
 func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
-	set := s.setOf(e.pos, e.events)
-	if set == s.setOf(e.pos, old) {
-		err := epollCtl(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
-		if err == nil || err != unix.ENOENT {
-			if err != nil {
-				s.drop(fd, e.pos, old)
-			}
+	if err := s.place(fd, e); err != nil {
+		s.drop(fd, e.pos&^epollSlow, old)
+		return err
+	}
+	if set := s.setOf(e.pos, e.events); set == s.setOf(e.pos, old) {
+		err := s.control(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
+		if err == nil {
+			return nil
+		}
+		if err != unix.ENOENT {
+			s.drop(fd, e.pos, old)
 			return os.NewSyscallError("epoll_ctl", err)
 		}
 		// The number was closed and names another file by now.
@@ -299,8 +345,30 @@ func (s *EpollSelector) remove(fd int, e *entry) { s.drop(fd, e.pos, e.events) }
 // drop takes no error to heart: EBADF and ENOENT say that the descriptor was
 // closed, or closed and reused.
 func (s *EpollSelector) drop(fd int, pos uint32, events EventMask) {
-	epollCtl(s.setOf(pos, events), unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
-	s.count(pos, events, -1)
+	s.control(s.setOf(pos, events), unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
+	s.uncount(pos, events)
+}
+
+// uncount forgets a registration that needed something special.
+func (s *EpollSelector) uncount(pos uint32, events EventMask) {
+	if pos&epollSlow != 0 {
+		s.slow--
+	}
+	if pos&epollForgets != 0 && events&EventPriority != 0 {
+		s.once--
+	}
+}
+
+// control is epoll_ctl. It tells the scheduler of the call, which unix.EpollCtl
+// does not: the kernel asks the file's driver, which may sleep, and waits for
+// who else does that with the same set.
+func (s *EpollSelector) control(set, op, fd int, event unix.EpollEvent) error {
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(set), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(&event)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // An epollWaiter has the buffer for the events. If that is filled, the ready
@@ -332,13 +400,27 @@ func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
 			return ready, err
 		}
 	}
+	if len(s.pending) > 0 {
+		s.classifyPending()
+	}
 	w.begin()
 	set := s.set
 	if s.once > 0 {
 		set = s.outer
 	}
-	if err := w.fill(set); err != nil {
-		return dst, err
+	if w.slow {
+		return w.lookSlowly(dst, set)
+	}
+	n, errno := epollTry(set, w.events)
+	for errno == unix.EINTR {
+		n, errno = epollTry(set, w.events)
+	}
+	if errno != 0 {
+		return dst, os.NewSyscallError("epoll_wait", errno)
+	}
+	w.from, w.n, w.twice = set, n, false
+	if n == len(w.events) {
+		w.more()
 	}
 	return w.take(dst)
 }
@@ -361,53 +443,46 @@ func (w *epollWaiter) prepare(dst []Ready) ([]Ready, error) {
 // begin notes what wait may not ask the selector for.
 func (w *epollWaiter) begin() {
 	s := w.s
-	w.since, w.slow = s.changes, s.slow > 0
-	w.fd = s.set
+	w.since, w.slow, w.fd = s.changes, s.slow > 0, s.set
 	if s.outer >= 0 {
 		w.fd = s.outer
 	}
-	if len(w.events) > max(epollEvents, 4*s.table.n) {
+	if len(w.events) > epollEvents && len(w.events) > 4*s.table.n {
 		w.events = make([]unix.EpollEvent, epollEvents)
 	}
 }
 
-// fill gets what is ready in a set.
-func (w *epollWaiter) fill(set int) error {
-	n, errno := w.try(set, w.events)
+// lookSlowly tells the scheduler of the look.
+func (w *epollWaiter) lookSlowly(dst []Ready, set int) ([]Ready, error) {
+	n, errno := epollPwait(set, w.events, 0)
 	for errno == unix.EINTR {
-		n, errno = w.try(set, w.events)
+		n, errno = epollPwait(set, w.events, 0)
 	}
 	if errno != 0 {
-		return os.NewSyscallError("epoll_wait", errno)
+		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
-	w.found(set, n)
-	return nil
+	w.from, w.n, w.twice = set, n, false
+	if n == len(w.events) {
+		w.more()
+	}
+	return w.take(dst)
 }
 
-// found notes how many events of a set there are. If the buffer is full it grows
-// it until it is not. What is ready comes by turns (ep_send_events puts it back
-// at the tail), so each call brings the rest before it repeats anything. An
-// error must not lose what there is already; the next look meets it again.
-func (w *epollWaiter) found(set, n int) {
-	w.from, w.n, w.twice = set, n, false
+// more is called when the buffer is full, and grows it until it is not. What is
+// ready comes by turns (ep_send_events puts it back at the tail), so each call
+// brings the rest before it repeats anything. An error must not lose what there is
+// already; the next look meets it again.
+func (w *epollWaiter) more() {
+	w.twice = true
 	for w.n == len(w.events) {
-		w.twice = true
 		w.events = slices.Grow(w.events, len(w.events))
 		w.events = w.events[:cap(w.events)]
-		n, errno := w.try(set, w.events[w.n:])
+		n, errno := epollPwait(w.from, w.events[w.n:], 0)
 		if errno != 0 {
 			return
 		}
 		w.n += n
 	}
-}
-
-// try is epollTry, and tells the scheduler of the call if it may take its time.
-func (w *epollWaiter) try(set int, events []unix.EpollEvent) (int, unix.Errno) {
-	if w.slow {
-		return epollPwait(set, events, 0)
-	}
-	return epollTry(set, events)
 }
 
 func (w *epollWaiter) wait(timeout time.Duration) (over bool, err error) {
@@ -418,7 +493,10 @@ func (w *epollWaiter) wait(timeout time.Duration) (over bool, err error) {
 	n, errno := epollWait(w.fd, w.events, timeout)
 	switch errno {
 	case 0:
-		w.found(w.fd, n)
+		w.from, w.n, w.twice = w.fd, n, false
+		if n == len(w.events) {
+			w.more()
+		}
 		return n == 0, nil
 	case unix.EINTR:
 		w.n = 0
@@ -474,10 +552,7 @@ func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
 		return dst, s.rebuild(w.from)
 	}
 	if enclosed {
-		if err := w.fill(s.set); err != nil {
-			return dst, err
-		}
-		return w.take(dst)
+		return w.lookSlowly(dst, s.set)
 	}
 	return dst, nil
 }
@@ -513,7 +588,7 @@ func (s *EpollSelector) replace(set int) error {
 		if s.setOf(e.pos, e.events) != set {
 			continue
 		}
-		err := epollCtl(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
+		err := s.control(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
 		if err == unix.ENOMEM || err == unix.ENOSPC {
 			return os.NewSyscallError("epoll_ctl", err)
 		}
@@ -525,7 +600,7 @@ func (s *EpollSelector) replace(set int) error {
 			return err
 		}
 	} else if s.outer >= 0 {
-		epollCtl(s.outer, unix.EPOLL_CTL_DEL, set, unix.EpollEvent{})
+		s.control(s.outer, unix.EPOLL_CTL_DEL, set, unix.EpollEvent{})
 	}
 	err = os.NewSyscallError("dup3", unix.Dup3(fd, set, unix.O_CLOEXEC))
 	if inner && s.outer >= 0 {
@@ -588,18 +663,6 @@ func (f *epollFiles) release() {
 		unix.Close(f.outer)
 	}
 	f.waker.release()
-}
-
-// epollCtl tells the scheduler of the call, as unix.EpollCtl does not: it asks
-// the file's driver, which may sleep, and waits for who else does that in the
-// same set.
-func epollCtl(set, op, fd int, event unix.EpollEvent) error {
-	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(set), uintptr(op), uintptr(fd),
-		uintptr(unsafe.Pointer(&event)), 0, 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }
 
 // epollTry is epoll_wait without waiting. Where it can't sleep, the scheduler

@@ -23,7 +23,7 @@ import (
 // finds it (pipe_poll).
 type PollSelector struct {
 	core
-	*waker
+	*pollFiles
 
 	// fds is what a wait passes to the kernel: the waker, then the registered
 	// descriptors, without those that were found closed. An entry's pos is
@@ -38,6 +38,17 @@ type PollSelector struct {
 	first uint64
 }
 
+// pollFiles are a selector's descriptors, of a PollSelector or a SelectSelector.
+type pollFiles struct {
+	*waker
+	alarms alarms
+}
+
+func (f *pollFiles) release() {
+	f.waker.release()
+	f.alarms.release()
+}
+
 // NewPollSelector returns a selector that waits by poll(2). It fails with an
 // *os.SyscallError where that is not permitted, or out of descriptors.
 func NewPollSelector() (*PollSelector, error) {
@@ -45,13 +56,13 @@ func NewPollSelector() (*PollSelector, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &PollSelector{waker: k}
+	s := &PollSelector{pollFiles: &pollFiles{waker: k}}
 	s.fds = []unix.PollFd{newPollFd(k.r, EventRead)}
 	if _, _, err := pollWait(s.fds, 0); err != nil {
 		k.release()
 		return nil, err
 	}
-	s.init(s, k, true)
+	s.init(s, s.pollFiles, true)
 	return s, nil
 }
 
@@ -194,7 +205,21 @@ func (w *pollWaiter) prepare(dst []Ready) ([]Ready, error) {
 }
 
 func (w *pollWaiter) wait(timeout time.Duration) (over bool, err error) {
-	w.n, over, err = pollWait(w.fds, timeout)
+	fds := w.fds
+	alarm := w.s.alarms.set(timeout)
+	if alarm < 0 {
+		w.n, over, err = pollWait(fds, timeout)
+		return over, err
+	}
+	defer w.s.alarms.put(alarm)
+	last := len(fds)
+	fds = append(fds, newPollFd(alarm, EventRead))
+	w.fds = fds[:last]
+	w.n, _, err = pollWait(fds, -1)
+	if w.n > 0 && fds[last].Revents != 0 {
+		w.n--
+		over = w.n == 0
+	}
 	return over, err
 }
 

@@ -25,7 +25,7 @@ import (
 // asked for.
 type SelectSelector struct {
 	core
-	*waker
+	*pollFiles
 	interest fdSets // what is watched, without the waker
 	high     int    // no descriptor above it is in the sets
 }
@@ -48,8 +48,8 @@ func NewSelectSelector() (*SelectSelector, error) {
 		k.release()
 		return nil, os.NewSyscallError("select", unix.EINVAL)
 	}
-	s := &SelectSelector{waker: k, high: k.r}
-	s.init(s, k, true)
+	s := &SelectSelector{pollFiles: &pollFiles{waker: k}, high: k.r}
+	s.init(s, s.pollFiles, true)
 	return s, nil
 }
 
@@ -192,16 +192,32 @@ func (s *SelectSelector) dropClosed() (found bool) {
 
 func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
 	var limit *unix.Timeval // rewritten by Linux
-	if timeout >= 0 {
+	nfd := w.nfd
+	alarm := w.s.alarms.set(timeout)
+	if alarm >= fdSetSize {
+		w.s.alarms.put(alarm)
+		alarm = -1
+	}
+	if alarm >= 0 {
+		defer w.s.alarms.put(alarm)
+		nfd = max(nfd, alarm+1)
+		w.sets.read.Set(alarm)
+	} else if timeout >= 0 {
 		tv := unix.NsecToTimeval(ceil(timeout, time.Microsecond) * 1000)
 		limit = &tv
 	}
-	w.n, err = unix.Select(w.nfd, &w.sets.read, &w.sets.write, &w.sets.except, limit)
-	w.waited = true
-	w.closed = err == unix.EBADF
+	w.n, err = unix.Select(nfd, &w.sets.read, &w.sets.write, &w.sets.except, limit)
+	w.waited, w.closed, over = true, err == unix.EBADF, w.n == 0
+	if alarm >= 0 {
+		over = w.sets.read.IsSet(alarm) && w.n == 1
+		if w.sets.read.IsSet(alarm) {
+			w.n--
+		}
+		w.sets.read.Clear(alarm)
+	}
 	switch err {
 	case nil:
-		return w.n == 0, nil
+		return over, nil
 	case unix.EINTR, unix.EBADF:
 		w.n = 0
 		return false, nil
