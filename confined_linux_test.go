@@ -1,0 +1,198 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// inChild runs the rest of a test in a process of its own, and reports whether
+// this is it.
+func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {
+	t.Helper()
+	const mark = "SELECTORS_TEST_CHILD"
+	if os.Getenv(mark) == t.Name() {
+		return true
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pattern []string
+	for part := range strings.SplitSeq(t.Name(), "/") {
+		pattern = append(pattern, "^"+part+"$")
+	}
+	cmd := exec.Command(executable, "-test.v", "-test.timeout=60s", "-test.run="+strings.Join(pattern, "/"))
+	cmd.Env = append(os.Environ(), mark+"="+t.Name())
+	cmd.SysProcAttr = attr
+	out, err := cmd.CombinedOutput()
+	switch {
+	case attr != nil && errors.Is(err, unix.EPERM):
+		t.Skipf("the system allows no namespace of its own: %v", err)
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	case strings.Contains(string(out), "--- SKIP"):
+		t.Skipf("skipped in the child\n%s", out)
+	case !strings.Contains(string(out), "--- PASS: "+t.Name()):
+		t.Errorf("the child ran nothing\n%s", out)
+	}
+	return false
+}
+
+// A rule refuses a system call, but not the Go runtime's for its own poller.
+type rule struct {
+	call  uintptr
+	errno unix.Errno
+}
+
+// runtimePoller returns the epoll descriptor of the Go runtime.
+func runtimePoller(t *testing.T) int {
+	t.Helper()
+	r, w, err := os.Pipe() // for it to be there
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	w.Close()
+	found := -1
+	for fd := range 64 {
+		link, _ := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+		if link == "anon_inode:[eventpoll]" {
+			if found >= 0 {
+				t.Fatal("two epoll descriptors")
+			}
+			found = fd
+		}
+	}
+	if found < 0 {
+		t.Fatal("no epoll descriptor")
+	}
+	return found
+}
+
+// confine installs a filter in every thread.
+func confine(t *testing.T, rules []rule) {
+	t.Helper()
+	poller := runtimePoller(t)
+	stmt := func(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
+	equal := func(k uint32, yes, no uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: yes, Jf: no, K: k}
+	}
+	const load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	// struct seccomp_data: the number at 0, the low half of the first
+	// argument at 16 or 20.
+	arg := uint32(16)
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		arg = 20
+	}
+	var filter []unix.SockFilter
+	for _, r := range rules {
+		filter = append(filter, stmt(load, 0))
+		refuse := stmt(unix.BPF_RET, unix.SECCOMP_RET_ERRNO|uint32(r.errno))
+		switch r.call {
+		case unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2:
+			filter = append(filter, equal(uint32(r.call), 0, 3), stmt(load, arg), equal(uint32(poller), 1, 0), refuse)
+		default:
+			filter = append(filter, equal(uint32(r.call), 0, 1), refuse)
+		}
+	}
+	filter = append(filter, stmt(unix.BPF_RET, unix.SECCOMP_RET_ALLOW))
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
+		uintptr(unsafe.Pointer(&prog)))
+	switch errno {
+	case 0:
+	case unix.ENOSYS, unix.EINVAL:
+		t.Skipf("the system has no seccomp filters: %v", errno)
+	default:
+		t.Fatal(errno)
+	}
+}
+
+func TestNewDefaultSelectorFallsBackWhereEpollIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		rules []rule
+		want  string
+	}{
+		{"nothing", nil, "*selectors.EpollSelector"},
+		{"epoll_create1 EPERM", []rule{{unix.SYS_EPOLL_CREATE1, unix.EPERM}}, "*selectors.PollSelector"},
+		{"epoll_create1 ENOSYS", []rule{{unix.SYS_EPOLL_CREATE1, unix.ENOSYS}}, "*selectors.PollSelector"},
+		{"epoll_ctl EPERM", []rule{{unix.SYS_EPOLL_CTL, unix.EPERM}}, "*selectors.PollSelector"},
+		{"epoll_ctl ENOSYS", []rule{{unix.SYS_EPOLL_CTL, unix.ENOSYS}}, "*selectors.PollSelector"},
+		{"both waits EPERM", []rule{{unix.SYS_EPOLL_PWAIT, unix.EPERM}, {unix.SYS_EPOLL_PWAIT2, unix.EPERM}}, "*selectors.PollSelector"},
+		{"both waits ENOSYS", []rule{{unix.SYS_EPOLL_PWAIT, unix.ENOSYS}, {unix.SYS_EPOLL_PWAIT2, unix.ENOSYS}}, "*selectors.PollSelector"},
+		{"epoll_create1 and poll EPERM", []rule{{unix.SYS_EPOLL_CREATE1, unix.EPERM}, {unix.SYS_PPOLL, unix.EPERM}}, "*selectors.SelectSelector"},
+		{"epoll_pwait EPERM", []rule{{unix.SYS_EPOLL_PWAIT, unix.EPERM}}, ""},
+		{"epoll_pwait2 EPERM", []rule{{unix.SYS_EPOLL_PWAIT2, unix.EPERM}}, "*selectors.EpollSelector"},
+		{"epoll_pwait2 ENOSYS", []rule{{unix.SYS_EPOLL_PWAIT2, unix.ENOSYS}}, "*selectors.EpollSelector"},
+	} {
+		t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {
+			if !inChild(t, nil) {
+				return
+			}
+			confine(t, tt.rules)
+			before := openDescriptors()
+			s, err := NewDefaultSelector()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprintf("%T", s); tt.want != "" && got != tt.want {
+				t.Errorf("NewDefaultSelector gives %s, want %s", got, tt.want)
+			}
+			if es, err := NewEpollSelector(); tt.want == "*selectors.PollSelector" {
+				var se *os.SyscallError
+				if es != nil || !errors.As(err, &se) || !errors.Is(err, tt.rules[0].errno) {
+					t.Errorf("NewEpollSelector = %v, %v", es, err)
+				}
+			} else if err == nil {
+				es.Close()
+			}
+			r, w := pipe(t)
+			key := register(t, s, r.fd, EventRead, nil)
+			now(t, s)
+			for _, timeout := range []time.Duration{1, time.Microsecond, 1_300_000, 2_000_001, settle} {
+				begin := time.Now()
+				ready, err := s.Select(timeout)
+				if took := time.Since(begin); err != nil || len(ready) != 0 || took < timeout {
+					t.Errorf("Select(%v) = %v, %v after %v", timeout, format(ready), err, took)
+				}
+			}
+			blocked := startSelect(s, Forever)
+			stillBlocked(t, blocked)
+			wakeup(t, s)
+			wants(t, end(t, blocked))
+			blocked = startSelect(s, time.Hour)
+			fill(t, w)
+			wants(t, end(t, blocked), Ready{key, EventRead})
+			now(t, s, Ready{key, EventRead})
+			unregister(t, s, r.fd)
+			s.Close()
+			r.close()
+			w.close()
+			if after := openDescriptors(); len(after) != len(before) {
+				t.Errorf("open descriptors: %v, before %v", after, before)
+			}
+		})
+	}
+}

@@ -1,0 +1,165 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func openEpoll(t *testing.T) *EpollSelector {
+	t.Helper()
+	return open(t, linuxSelectors[0]).(*EpollSelector)
+}
+
+// quiet waits until nothing in an epoll set is ready: a wait does not spin.
+func quiet(t *testing.T, s *EpollSelector) {
+	t.Helper()
+	p := []unix.PollFd{{Fd: int32(s.Fd()), Events: unix.POLLIN}}
+	for begin := time.Now(); ; runtime.Gosched() {
+		n, err := unix.Poll(p, 0)
+		if n == 0 && err == nil {
+			return
+		}
+		if time.Since(begin) > hang {
+			t.Fatalf("the set stays ready: %#x, %v", p[0].Revents, err)
+		}
+	}
+}
+
+func TestEpollRefusesWhatCantBePolledWithEPERM(t *testing.T) {
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, func(t *testing.T, s Selector) {
+		for _, path := range []string{executable, "/", "/dev/null", "/dev/zero"} {
+			d := openFile(t, path, unix.O_RDONLY)
+			key, err := s.Register(d.fd, EventRead, nil)
+			if _, ok := s.(*EpollSelector); ok {
+				refused(t, err, unix.EPERM, "Register", "int", d.fd)
+				if key != nil || s.GetMap().Len() != 0 {
+					t.Errorf("%s: there is a key", path)
+				}
+				now(t, s)
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			now(t, s, Ready{key, EventRead})
+			key = modify(t, s, d.fd, EventRead|EventWrite, nil)
+			now(t, s, Ready{key, EventRead | EventWrite})
+			unregister(t, s, d.fd)
+		}
+	})
+}
+
+func TestTheEpollSetIsRebuiltUnderTheSameFd(t *testing.T) {
+	s := openEpoll(t)
+	fd := s.Fd()
+	r, w := pipe(t)
+	other := register(t, s, r.fd, EventRead, nil)
+	closed, _ := pipe(t)
+	register(t, s, closed.fd, EventRead, "closed while registered")
+	closed.close()
+	outer := open(t, linuxSelectors[0])
+	register(t, outer, s, EventRead, nil)
+	var want []Ready
+	for range many {
+		want = append(want, Ready{register(t, s, writable(t), EventWrite, nil), EventWrite})
+	}
+	for _, fromModify := range []bool{false, true} {
+		stale, staleW := pipe(t)
+		register(t, s, stale.fd, EventRead, "old")
+		fill(t, staleW)
+		dup(t, stale, 0)
+		stale.close()
+		if fromModify {
+			if _, err := s.Modify(stale.fd, EventWrite, nil); !errors.Is(err, unix.EBADF) {
+				t.Errorf("Modify: %v", err)
+			}
+		} else {
+			unregister(t, s, stale.fd)
+		}
+		for range 2 {
+			now(t, s, want...)
+		}
+		if s.Fd() != fd {
+			t.Errorf("Fd is %d, was %d", s.Fd(), fd)
+		}
+	}
+	for _, ready := range want {
+		unregister(t, s, ready.Key.FD)
+	}
+	quiet(t, s)
+	idle(t, s)
+
+	// As the documentation says, it has to be nested again.
+	unregister(t, outer, s)
+	outerKey := register(t, outer, s, EventRead, nil)
+	now(t, outer)
+	fill(t, w)
+	now(t, s, Ready{other, EventRead})
+	now(t, outer, Ready{outerKey, EventRead})
+}
+
+func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
+	s := openEpoll(t)
+	r, _ := pipe(t)
+	register(t, s, r.fd, EventRead, nil)
+	const n = 4
+	c := make(chan answer, n)
+	wait := func() {
+		ready, err := s.Select(Forever)
+		c <- answer{ready, err}
+	}
+	for range n {
+		go wait()
+	}
+	time.Sleep(settle)
+	poison := func() {
+		stale, w := pipe(t)
+		register(t, s, stale.fd, EventRead, "old")
+		dup(t, stale, 0)
+		stale.close()
+		unregister(t, s, stale.fd)
+		fill(t, w) // the blocked waits find the event of nobody
+		stillBlocked(t, c)
+		now(t, s)
+		quiet(t, s)
+	}
+	for range 3 {
+		poison()
+		next, w := pipe(t)
+		key := register(t, s, next.fd, EventRead, nil)
+		fill(t, w)
+		wants(t, end(t, c), Ready{key, EventRead})
+		unregister(t, s, next.fd)
+		for left := n - 1; left > 0; left-- { // or they have seen it, too
+			wakeup(t, s)
+			if a := end(t, c); a.err != nil {
+				t.Fatal(a.err)
+			}
+		}
+		s.Select(0)
+		for range n {
+			go wait()
+		}
+		time.Sleep(settle)
+	}
+	poison()
+	s.Close()
+	for range n {
+		if a := end(t, c); !errors.Is(a.err, ErrClosed) {
+			t.Errorf("Select = %v", a.err)
+		}
+	}
+}

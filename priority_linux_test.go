@@ -1,0 +1,159 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestAPacketModePtyHasAnExceptionalCondition(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		master := openFile(t, "/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY)
+		if err := unix.IoctlSetPointerInt(master.fd, unix.TIOCSPTLCK, 0); err != nil {
+			t.Fatal(err)
+		}
+		n, err := unix.IoctlGetUint32(master.fd, unix.TIOCGPTN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slave := openFile(t, "/dev/pts/"+strconv.Itoa(int(n)), unix.O_RDWR|unix.O_NOCTTY)
+		if err := unix.IoctlSetPointerInt(master.fd, unix.TIOCPKT, 1); err != nil {
+			t.Fatal(err)
+		}
+		key := register(t, s, master.fd, EventPriority, nil)
+		now(t, s)
+		fill(t, slave)
+		idle(t, s) // ordinary data
+		blocked := startSelect(s, Forever)
+		if err := unix.IoctlSetInt(slave.fd, unix.TCFLSH, unix.TCIFLUSH); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, end(t, blocked), Ready{key, EventPriority})
+		now(t, s, Ready{key, EventPriority})
+		key = modify(t, s, master.fd, EventRead|EventPriority, nil)
+		now(t, s, Ready{key, EventRead | EventPriority})
+	})
+}
+
+func TestAPressureStallTriggerArrives(t *testing.T) {
+	const path = "/proc/pressure/cpu"
+	if fd, err := unix.Open(path, unix.O_RDWR, 0); err != nil {
+		t.Skipf("the system has no pressure-stall triggers: %s: %v", path, err)
+	} else {
+		unix.Close(fd)
+	}
+
+	// More threads than CPUs press for time, at the least priority.
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	for range 2*runtime.NumCPU() + 1 {
+		wg.Go(func() {
+			runtime.LockOSThread() // it ends with the goroutine
+			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 19)
+			for !over.Load() {
+			}
+		})
+	}
+	defer wg.Wait()
+	defer over.Store(true)
+
+	type wait struct {
+		name string
+		key  *SelectorKey
+		c    <-chan answer
+	}
+	var waits []wait
+	for _, tt := range linuxSelectors {
+		for _, before := range []bool{true, false} {
+			s := open(t, tt)
+			var c <-chan answer
+			if before {
+				c = startSelect(s, Forever)
+			}
+			d := openFile(t, path, unix.O_RDWR|unix.O_NONBLOCK)
+			if _, err := unix.Write(d.fd, []byte("some 1000 2000000\x00")); err != nil {
+				t.Skipf("the system takes no trigger: %v", err)
+			}
+			key := register(t, s, d.fd, EventPriority, nil)
+			if !before {
+				c = startSelect(s, Forever)
+			}
+			waits = append(waits, wait{fmt.Sprintf("%s, the wait begun before: %v", tt.name, before), key, c})
+		}
+	}
+	for _, w := range waits {
+		select {
+		case a := <-w.c:
+			wants(t, a, Ready{w.key, EventPriority})
+		case <-time.After(hang):
+			t.Errorf("%s: it does not arrive", w.name)
+		}
+	}
+}
+
+func TestAChangeOfProcSelfMountsArrives(t *testing.T) {
+	if !inChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}) {
+		return
+	}
+	dir := t.TempDir()
+	mounted := false
+	change := func() {
+		var err error
+		if mounted {
+			err = unix.Unmount(dir, 0)
+		} else {
+			err = unix.Mount("none", dir, "tmpfs", 0, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		mounted = !mounted
+	}
+	eachOf(t, linuxSelectors, func(t *testing.T, s Selector) {
+		d := openFile(t, "/proc/self/mounts", unix.O_RDONLY)
+		key := register(t, s, d.fd, EventPriority, nil)
+		now(t, s)
+		for range 5 {
+			// The wait begun after the registration, before the change or
+			// after it.
+			blocked := startSelect(s, Forever)
+			change()
+			wants(t, end(t, blocked), Ready{key, EventPriority})
+			now(t, s) // once for each event
+			change()
+			wants(t, end(t, startSelect(s, Forever)), Ready{key, EventPriority})
+			idle(t, s)
+
+			// The wait begun before the registration.
+			unregister(t, s, d.fd)
+			blocked = startSelect(s, Forever)
+			key = register(t, s, d.fd, EventPriority, nil)
+			stillBlocked(t, blocked)
+			change()
+			wants(t, end(t, blocked), Ready{key, EventPriority})
+
+			// Other registrations come and go meanwhile.
+			blocked = startSelect(s, Forever)
+			r, _ := pipe(t)
+			register(t, s, r.fd, EventRead, nil)
+			change()
+			wants(t, end(t, blocked), Ready{key, EventPriority})
+			unregister(t, s, r.fd)
+			idle(t, s)
+		}
+	})
+	if mounted {
+		change()
+	}
+}

@@ -1,0 +1,73 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// nothing is a backend that takes everything and does nothing.
+type nothing struct{}
+
+func (nothing) add(int, *entry) error               { return nil }
+func (nothing) modify(int, EventMask, *entry) error { return nil }
+func (nothing) remove(int, *entry)                  {}
+func (nothing) newWaiter() waiter                   { return nil }
+func (nothing) wake() error                         { return nil }
+func (nothing) drain()                              {}
+func (nothing) release()                            {}
+
+// The table holds a million registrations, the last as cheap as the first, and
+// gives the memory back.
+func TestAMillionRegistrations(t *testing.T) {
+	const total, chunk, limit = 1_000_000, 100_000, 120
+	s := new(core)
+	s.init(nothing{}, nothing{}, false)
+	empty := heap()
+	for n := 0; n < total; n += chunk {
+		before, start := heap(), time.Now()
+		for i := n; i < n+chunk; i++ {
+			if _, err := s.Register((i+1)<<slotShift, EventRead, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took := time.Since(start)
+		bytes := float64(heap()-before) / chunk
+		t.Logf("%7d registrations: %5.1f bytes and %4d ns each", n+chunk, bytes, took.Nanoseconds()/chunk)
+		if bytes > limit {
+			t.Errorf("from %d on %.1f bytes each, more than %d", n, bytes, limit)
+		}
+	}
+	if n := s.GetMap().Len(); n != total {
+		t.Errorf("%d keys", n)
+	}
+	for i := range total {
+		fd := (i + 1) << slotShift
+		if key, err := s.GetKey(fd); err != nil || key.FD != fd {
+			t.Fatal(key, err)
+		}
+		if _, err := s.Unregister(fd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := heap() - empty; left > 1<<20 {
+		t.Errorf("%d bytes are left of a closed selector", left)
+	}
+	runtime.KeepAlive(s)
+}
+
+// heap returns how many bytes of the heap are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
