@@ -377,9 +377,10 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 		panic("selectors: SelectContext with a nil context")
 	}
 	c := &cancellation{done: ctx.Err() != nil}
+	timeout, begin := Forever, time.Time{}
 	for {
 		s.mu.Lock()
-		ready, err := s.wait("SelectContext", nil, Forever, c)
+		ready, err := s.wait("SelectContext", nil, timeout, c)
 		switch err {
 		case errUnwatched:
 			c.stop = context.AfterFunc(ctx, func() {
@@ -388,15 +389,39 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 				s.end()
 				s.mu.Unlock()
 			})
+			timeout, begin = untilDeadline(ctx)
 			continue
 		case errCancelled:
 			err = ctx.Err()
+			if err == nil && timeout != Forever {
+				// Its deadline is over by the system's clock alone.
+				if time.Now().Equal(begin) {
+					// So it is in a bubble's context for who has to wait for it.
+					err = context.DeadlineExceeded
+					break
+				}
+				timeout, begin = untilDeadline(ctx)
+				continue
+			}
 		}
 		if c.stop != nil {
 			c.stop()
 		}
 		return ready, err
 	}
+}
+
+// untilDeadline returns how long it is from now to a context's deadline, Forever
+// if it has none, or has passed it and is about to know.
+//
+// The system counts it beside the context's own timer, since that one may be of a
+// testing/synctest bubble, where it never fires beside a system call.
+func untilDeadline(ctx context.Context) (left time.Duration, now time.Time) {
+	now = time.Now()
+	if deadline, ok := ctx.Deadline(); ok && deadline.After(now) {
+		return deadline.Sub(now), now
+	}
+	return Forever, now
 }
 
 // A cancellation ends one wait when its context is done. A context's methods
@@ -507,7 +532,7 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 			return nil, s.failed(err, wakes)
 		case wakes != s.wakes:
 			return dst, nil
-		case last && left != 0:
+		case last && c != nil:
 			return nil, errCancelled
 		case last:
 			return dst, nil
@@ -539,7 +564,7 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 			return ready, nil
 		case err != nil:
 			return nil, s.failed(err, wakes)
-		case over && limit == left && !signalled:
+		case over && limit == left && !signalled && c == nil:
 			return dst, nil
 		case over && limit == left:
 			left = 0

@@ -37,9 +37,10 @@ type devpollDevice interface {
 	// the first entry that fails.
 	write(fds []unix.PollFd) error
 
-	// poll fills fds with what is ready, without waiting or until something
-	// is, and returns how many there are, or any number with an error.
-	poll(fds []unix.PollFd, wait bool) (int, error)
+	// poll fills fds with what is ready, waits for that as many milliseconds, for
+	// ever if negative, and returns how many there are, or any number with an
+	// error.
+	poll(fds []unix.PollFd, ms int) (int, error)
 
 	close()
 }
@@ -58,7 +59,7 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 	s.devpollFiles, s.fd = files, fd
 	err = s.write(newPollFd(s.r, EventRead))
 	if err == nil {
-		_, err = device.poll(make([]unix.PollFd, 1), false)
+		_, err = device.poll(make([]unix.PollFd, 1), 0)
 		err = os.NewSyscallError("ioctl", err)
 	}
 	if err != nil {
@@ -153,8 +154,8 @@ func (s *devpoll) newWaiter() waiter {
 	return w
 }
 
-func (w *devpollWaiter) receive(wait bool) {
-	w.n, w.err = w.s.device.poll(w.fds, wait)
+func (w *devpollWaiter) receive(ms int) {
+	w.n, w.err = w.s.device.poll(w.fds, ms)
 	if w.err != nil {
 		w.n = 0
 	}
@@ -168,9 +169,9 @@ func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {
 	// waker's write end that many can't be in the set.
 	n := s.table.n + 1
 	w.fds = slices.Grow(w.fds[:0], n)[:n]
-	w.receive(false)
+	w.receive(0)
 	for w.err == unix.EINTR {
-		w.receive(false)
+		w.receive(0)
 	}
 	return w.take(dst)
 }
@@ -181,17 +182,20 @@ func (w *devpollWaiter) prepare(dst []Ready) ([]Ready, error) {
 
 // wait leaves errors to take.
 //
-// It doesn't give its timeout to the kernel. After a signal, libc's ioctl
-// starts DP_POLL again with the whole timeout, as it does for every handler
+// The kernel alone can't be trusted with the timeout. After a signal, libc's
+// ioctl starts DP_POLL again with the whole of it, as it does for every handler
 // with SA_RESTART (SYSCALL_RESTART_RVAL1 in common/sys/ioctl.s), which all of
 // Go's have: one child that ends every second would hold up a wait of two
-// seconds for ever.
+// seconds for ever. Nor can the timer: one of a testing/synctest bubble stands
+// still beside a system call.
 func (w *devpollWaiter) wait(timeout time.Duration) (over bool, err error) {
+	ms := -1
 	if timeout >= 0 {
+		ms = int(ceil(timeout, time.Millisecond))
 		w.timer.Reset(timeout)
 		defer w.timer.Stop()
 	}
-	w.receive(true)
+	w.receive(ms)
 	return false, nil
 }
 
@@ -210,7 +214,7 @@ func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
 		if dst, err = s.isolate(dst, w.err); err != nil {
 			return dst, err
 		}
-		w.receive(false)
+		w.receive(0)
 	}
 	for i := range w.fds[:w.n] {
 		p := &w.fds[i]

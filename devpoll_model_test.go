@@ -122,7 +122,7 @@ func (m *devpollModel) write(fds []unix.PollFd) error {
 }
 
 // poll goes on after a signal, as the ioctl of libc does.
-func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
+func (m *devpollModel) poll(fds []unix.PollFd, ms int) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.polls++
@@ -148,6 +148,7 @@ func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
 		all, m.spare = m.spare[i], m.spare[:i]
 	}
 	defer func() { m.spare = append(m.spare, all) }()
+	start := monotonic()
 	for {
 		all = m.watched(all[:0])
 		n, err := m.scan(fds, all)
@@ -161,7 +162,7 @@ func (m *devpollModel) poll(fds []unix.PollFd, wait bool) (int, error) {
 			m.signals--
 			return -1, unix.EINTR
 		}
-		if n > 0 || err != nil || !wait {
+		if n > 0 || err != nil || ms >= 0 && monotonic()-start >= time.Duration(ms)*time.Millisecond {
 			return n, err
 		}
 		// Not for longer, since a write has to be followed as well.

@@ -78,11 +78,8 @@ type dvpoll struct {
 	setp    uintptr
 }
 
-func (f devpollFile) poll(fds []unix.PollFd, wait bool) (int, error) {
-	arg := dvpoll{fds: &fds[0], nfds: uint64(len(fds))}
-	if wait {
-		arg.timeout = -1
-	}
+func (f devpollFile) poll(fds []unix.PollFd, ms int) (int, error) {
+	arg := dvpoll{fds: &fds[0], nfds: uint64(len(fds)), timeout: int32(ms)}
 	// Of the functions of x/sys that pass a pointer to ioctl this one
 	// returns the result as well. It doesn't look at what it points to.
 	return unix.IoctlSetStrioctlRetInt(int(f), dpPoll, (*unix.Strioctl)(unsafe.Pointer(&arg)))

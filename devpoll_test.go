@@ -25,7 +25,7 @@ func TestDevpollModelHasTheTraps(t *testing.T) {
 	}
 	poll := func() (unix.PollFd, error) {
 		fds := make([]unix.PollFd, 1)
-		_, err := m.poll(fds, false)
+		_, err := m.poll(fds, 0)
 		return fds[0], err
 	}
 	write := func(fds []unix.PollFd) {
