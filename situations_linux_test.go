@@ -5,11 +5,51 @@
 package selectors
 
 import (
+	"path/filepath"
 	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
+
+func init() {
+	situations = append(situations, []situation{
+		{
+			name: "unix datagram pair, the peer has closed",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_DGRAM)
+				return a, situationClose(t, b)
+			},
+			want: EventWrite, // a write says ECONNREFUSED
+		},
+		{
+			name: "unix datagram pair, own reading side shut",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_DGRAM)
+				return a, func() { situationOK(t, unix.Shutdown(a, unix.SHUT_RD)) }
+			},
+			want: situationHalf,
+		},
+		{
+			name: "FIFO's read end, there was no writer yet",
+			make: func(t *testing.T) (any, func()) {
+				name := filepath.Join(t.TempDir(), "fifo")
+				situationOK(t, unix.Mkfifo(name, 0o600))
+				return situationOpen(t, name, unix.O_RDONLY), nil
+			},
+			want: 0,
+		},
+		{
+			name: "listener, shut",
+			make: func(t *testing.T) (any, func()) {
+				l := situationListener(t)
+				return l, func() { situationOK(t, unix.Shutdown(situationFD(t, l), unix.SHUT_RDWR)) }
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+	}...)
+}
 
 // situationMaster opens a pseudoterminal's master and returns its slave's name.
 func situationMaster(t *testing.T) (fd int, slave string) {

@@ -44,6 +44,20 @@ func init() {
 			},
 		},
 		{
+			name: "pty's master, data to read and the slave is closed",
+			make: func(t *testing.T) (any, func()) {
+				master, slave := situationPTY(t)
+				shut := situationClose(t, slave)
+				return master, func() { situationPut(t, slave, "x"); shut() }
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				situationAsleep(EventPriority),
+				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
+				situationSelect,
+			},
+		},
+		{
 			name: "pty's slave, nothing happened",
 			make: func(t *testing.T) (any, func()) {
 				_, slave := situationPTY(t)

@@ -44,11 +44,16 @@ type situationRow struct {
 
 const (
 	situationRW     = EventRead | EventWrite
+	situationHalf   = situationRW | EventHangup // the other side sends nothing more
 	situationHungUp = allEvents
 
 	// situationHang is what only a broken selector waits for.
 	situationHang = 20 * time.Second
 )
+
+// situationNoHangup has the selectors that can't tell a half-close from data,
+// and refuse EventHangup.
+const situationNoHangup = "*/select darwin/* ios/* freebsd/* netbsd/* openbsd/* dragonfly/* solaris/* illumos/* aix/*"
 
 // situationSelect: select has no list for a hang-up; it is in those for reading
 // and writing.
@@ -79,7 +84,7 @@ var situations = []situation{
 			a, b := situationTCP(t)
 			return a, func() { situationOK(t, b.CloseWrite()) }
 		},
-		want: situationRW,
+		want: situationHalf,
 	},
 	{
 		name: "TCP, data to read and the peer has shut its writing side",
@@ -87,7 +92,10 @@ var situations = []situation{
 			a, b := situationTCP(t)
 			return a, func() { situationWrite(t, b); situationOK(t, b.CloseWrite()) }
 		},
-		want: situationRW,
+		want: situationHalf,
+		rows: []situationRow{
+			{why: "Wine tells of it once the data was read (sock_get_poll_events)", on: "windows/iocp", want: situationRW, perhaps: EventHangup},
+		},
 	},
 	{
 		name: "TCP, the peer has closed",
@@ -95,7 +103,7 @@ var situations = []situation{
 			a, b := situationTCP(t)
 			return a, func() { situationOK(t, b.Close()) }
 		},
-		want: situationRW,
+		want: situationHalf,
 	},
 	{
 		name: "TCP, reset by the peer",
@@ -106,6 +114,27 @@ var situations = []situation{
 		},
 		want: situationHungUp,
 		rows: []situationRow{situationSelect},
+	},
+	{
+		name: "TCP, data to read and reset by the peer",
+		make: func(t *testing.T) (any, func()) {
+			a, b := situationTCP(t)
+			situationOK(t, b.SetLinger(0))
+			return a, func() { situationWrite(t, b); situationOK(t, b.Close()) }
+		},
+		want: situationHungUp,
+		rows: []situationRow{situationSelect},
+	},
+	{
+		name: "TCP, own reading side shut",
+		make: func(t *testing.T) (any, func()) {
+			a, _ := situationTCP(t)
+			return a, func() { situationOK(t, a.CloseRead()) }
+		},
+		want: situationHalf,
+		rows: []situationRow{
+			{why: "AFD tells what the peer did, and not what oneself did", on: "windows/*", want: EventWrite},
+		},
 	},
 	{
 		name: "TCP, own writing side shut",
@@ -131,7 +160,7 @@ var situations = []situation{
 		},
 		want: situationHungUp,
 		rows: []situationRow{
-			{why: "AFD tells what the peer did, and not what oneself did", on: "windows/iocp", want: situationRW},
+			{why: "AFD tells what the peer did, and not what oneself did", on: "windows/iocp", want: situationHalf},
 			situationSelect,
 		},
 	},
@@ -223,8 +252,8 @@ func situationName(s Selector) string {
 	return runtime.GOOS + "/" + strings.ToLower(strings.TrimSuffix(name, "Selector"))
 }
 
-func (r *situationRow) matches(selector string) bool {
-	for _, pattern := range strings.Fields(r.on) {
+func situationMatches(patterns, selector string) bool {
+	for _, pattern := range strings.Fields(patterns) {
 		if ok, _ := path.Match(pattern, selector); ok {
 			return true
 		}
@@ -235,7 +264,7 @@ func (r *situationRow) matches(selector string) bool {
 func (si *situation) test(t *testing.T, selector string, open func() (Selector, error)) {
 	row := situationRow{want: si.want}
 	for i := range si.rows {
-		if si.rows[i].matches(selector) {
+		if situationMatches(si.rows[i].on, selector) {
 			row = si.rows[i]
 			break
 		}
@@ -244,9 +273,11 @@ func (si *situation) test(t *testing.T, selector string, open func() (Selector, 
 	switch {
 	case interests != nil:
 	case testing.Short():
-		interests = []EventMask{EventRead, EventWrite, situationRW, situationRW | EventPriority}
+		interests = []EventMask{EventRead, EventWrite, situationRW, situationRW | EventPriority, EventHangup, EventRead | EventHangup, allEvents}
 	default:
-		interests = []EventMask{EventRead, EventWrite, situationRW, EventPriority, EventRead | EventPriority, EventWrite | EventPriority, situationRW | EventPriority}
+		for interest := EventMask(1); interest <= allEvents; interest++ {
+			interests = append(interests, interest)
+		}
 	}
 	orders := []string{"registered after it", "registered before it", "waited for before it"}
 	for _, interest := range interests {
@@ -272,7 +303,6 @@ func (si *situation) test(t *testing.T, selector string, open func() (Selector, 
 }
 
 func situationRun(t *testing.T, s Selector, selector string, fileobj any, event func(), interest EventMask, order string, row situationRow) {
-	want, perhaps := row.want&interest, row.perhaps&interest
 	if order == "registered after it" {
 		event()
 	}
@@ -284,13 +314,18 @@ func situationRun(t *testing.T, s Selector, selector string, fileobj any, event 
 		}
 		return
 	}
-	if errors.Is(err, errors.ErrUnsupported) && interest&EventPriority != 0 && path.Base(selector) == "kqueue" {
-		// The contract lets kqueue refuse it: nothing to hold it to.
-		return
-	}
-	if err != nil {
+	mayRefuse := interest&EventPriority != 0 && path.Base(selector) == "kqueue" // the contract lets it
+	mustRefuse := interest&EventHangup != 0 && situationMatches(situationNoHangup, selector)
+	switch unsupported := errors.Is(err, errors.ErrUnsupported); {
+	case unsupported && (mayRefuse || mustRefuse):
+		key = situationRefused(t, s, fileobj, interest)
+	case mustRefuse:
+		t.Fatalf("Register: %v, want %v", err, errors.ErrUnsupported)
+	case err != nil:
 		t.Fatal(err)
 	}
+	interest = key.Events
+	want, perhaps := row.want&interest, row.perhaps&interest
 	switch order {
 	case "registered before it":
 		event()
@@ -353,6 +388,32 @@ func situationRun(t *testing.T, s Selector, selector string, fileobj any, event 
 			t.Fatalf("later ready for %v, want %v", mask, want)
 		}
 	}
+}
+
+// situationRefused checks that a Register that was refused has left nothing, and
+// that a Modify that is refused changes nothing. It returns a key of which the
+// selector has to go on telling what it told before.
+func situationRefused(t *testing.T, s Selector, fileobj any, interest EventMask) *SelectorKey {
+	t.Helper()
+	if key, err := s.GetKey(fileobj); !errors.Is(err, ErrNotRegistered) || s.GetMap().Len() != 0 {
+		t.Fatalf("a refused Register has left %v (%v)", key, err)
+	}
+	if ready, err := s.Select(0); err != nil || len(ready) != 0 {
+		t.Fatalf("after a refused Register Select returned %v, %v", ready, err)
+	}
+	events := interest & situationRW
+	if events == 0 {
+		events = EventRead
+	}
+	key, err := s.Register(fileobj, events, nil)
+	situationOK(t, err)
+	if got, err := s.Modify(fileobj, interest, "refused"); got != nil || !errors.Is(err, errors.ErrUnsupported) {
+		t.Fatalf("Modify: %v, %v, want %v", got, err, errors.ErrUnsupported)
+	}
+	if got, err := s.GetKey(fileobj); err != nil || got != key || got.Events != events || got.Data != nil {
+		t.Fatalf("a refused Modify has left %v (%v), want %v", got, err, key)
+	}
+	return key
 }
 
 // situationBlocked reports whether a wait is in the kernel, or nearly.

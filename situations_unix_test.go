@@ -7,6 +7,7 @@
 package selectors
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -94,6 +95,32 @@ func init() {
 			rows: []situationRow{situationSelect},
 		},
 		{
+			name: "TCP, reset by the peer and told of it",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				situationOK(t, b.SetLinger(0))
+				return a, func() {
+					situationOK(t, b.Close())
+					if _, err := a.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+						t.Fatal(err)
+					}
+				}
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
+			name: "TCP, the buffers are full of data to read and the peer has reset",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationTCP(t)
+				situationOK(t, b.SetLinger(0))
+				situationFill(t, situationFD(t, b))
+				return a, func() { situationOK(t, b.Close()) }
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
+		},
+		{
 			name: "TCP, the send buffer is full",
 			make: func(t *testing.T) (any, func()) {
 				return situationFull(t), nil
@@ -168,7 +195,23 @@ func init() {
 				a, b := situationPair(t, unix.SOCK_STREAM)
 				return a, func() { situationOK(t, unix.Shutdown(b, unix.SHUT_WR)) }
 			},
-			want: situationRW,
+			want: situationHalf,
+		},
+		{
+			name: "unix stream pair, data to read and the peer has shut its writing side",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_STREAM)
+				return a, func() { situationPut(t, b, "x"); situationOK(t, unix.Shutdown(b, unix.SHUT_WR)) }
+			},
+			want: situationHalf,
+		},
+		{
+			name: "unix stream pair, own reading side shut",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_STREAM)
+				return a, func() { situationOK(t, unix.Shutdown(a, unix.SHUT_RD)) }
+			},
+			want: situationHalf,
 		},
 		{
 			name: "unix stream pair, own writing side shut",
@@ -214,6 +257,32 @@ func init() {
 				return a, nil
 			},
 			want: 0,
+		},
+		{
+			name: "unix seqpacket pair, nothing happened",
+			make: func(t *testing.T) (any, func()) {
+				a, _ := situationPair(t, unix.SOCK_SEQPACKET)
+				return a, nil
+			},
+			want: EventWrite,
+		},
+		{
+			name: "unix seqpacket pair, data to read and the peer has shut its writing side",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_SEQPACKET)
+				return a, func() { situationPut(t, b, "x"); situationOK(t, unix.Shutdown(b, unix.SHUT_WR)) }
+			},
+			want: situationHalf,
+		},
+		{
+			name: "unix seqpacket pair, data to read and the peer has closed",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_SEQPACKET)
+				shut := situationClose(t, b)
+				return a, func() { situationPut(t, b, "x"); shut() }
+			},
+			want: situationHungUp,
+			rows: []situationRow{situationSelect},
 		},
 		{
 			name: "unix datagram pair, nothing happened",
@@ -354,6 +423,20 @@ func init() {
 			},
 		},
 		{
+			name: "FIFO's read end, data to read and the writer is gone",
+			make: func(t *testing.T) (any, func()) {
+				r, w, _ := situationFIFO(t)
+				shut := situationClose(t, w)
+				return r, func() { situationPut(t, w, "x"); shut() }
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				situationAsleep(EventWrite | EventPriority),
+				{why: "select puts it into the list for reading", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
+				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
+			},
+		},
+		{
 			name: "FIFO's read end, the writer was gone and is back",
 			make: func(t *testing.T) (any, func()) {
 				r, w, name := situationFIFO(t)
@@ -448,6 +531,9 @@ func situationSocket(t *testing.T, domain, kind int) int {
 func situationPair(t *testing.T, kind int) (a, b int) {
 	t.Helper()
 	p, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+	if kind == unix.SOCK_SEQPACKET && err != nil {
+		t.Skipf("the system has no such sockets: %v", err)
+	}
 	situationOK(t, err)
 	situationOwn(t, p[0], p[1])
 	return p[0], p[1]
