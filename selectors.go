@@ -97,11 +97,38 @@ type SelectorKey struct {
 	Data    any       // the data given to Register or Modify
 }
 
-// A Ready says which of the events that Key asks for its descriptor is ready
-// for.
+// String returns one line for a person, such as
+// "fd 7 (*net.TCPConn): EventRead, data string". It names the types of the
+// file object and of the data, and calls no method of theirs.
+func (k *SelectorKey) String() string {
+	if k == nil {
+		return "<nil>"
+	}
+	return k.line(k.Events)
+}
+
+func (k *SelectorKey) line(events EventMask) string {
+	line := fmt.Sprintf("fd %d (%T): %v", k.FD, k.FileObj, events)
+	if k.Data != nil {
+		line += fmt.Sprintf(", data %T", k.Data)
+	}
+	return line
+}
+
+// A Ready is a key and the events that its descriptor is ready for. They are
+// among the events that the key asks for.
 type Ready struct {
 	Key    *SelectorKey
 	Events EventMask
+}
+
+// String returns one line for a person, as [SelectorKey.String] does, with the
+// events that are ready.
+func (r Ready) String() string {
+	if r.Key == nil {
+		return "<nil>: " + r.Events.String()
+	}
+	return r.Key.line(r.Events)
 }
 
 // Forever is the timeout of a wait without end.
