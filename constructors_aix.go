@@ -4,6 +4,11 @@
 
 package selectors
 
+import "golang.org/x/sys/unix"
+
 var constructors = []func() (Selector, error){
 	generic(NewPollSelector), generic(NewSelectSelector),
 }
+
+// msgDontwait is what AIX calls MSG_NONBLOCK.
+const msgDontwait = unix.MSG_NONBLOCK

@@ -39,12 +39,20 @@ func aboveStandard(fd int) (int, error) {
 	if fd > 2 {
 		return fd, nil
 	}
-	syscall.ForkLock.RLock() // AIX has no F_DUPFD_CLOEXEC
-	above, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, 3)
-	if err == nil {
-		unix.CloseOnExec(above)
-	}
-	syscall.ForkLock.RUnlock()
+	above, err := duplicate(fd, 3)
 	unix.Close(fd)
-	return above, os.NewSyscallError("fcntl", err)
+	return above, err
+}
+
+// duplicate returns another descriptor of the same file, of the lowest number
+// that is free and at least least.
+func duplicate(fd, least int) (int, error) {
+	syscall.ForkLock.RLock() // AIX has no F_DUPFD_CLOEXEC
+	defer syscall.ForkLock.RUnlock()
+	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, least)
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	unix.CloseOnExec(other)
+	return other, nil
 }

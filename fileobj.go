@@ -6,6 +6,9 @@ package selectors
 
 import (
 	"fmt"
+	"math"
+	"net"
+	"os"
 	"reflect"
 	"syscall"
 )
@@ -13,46 +16,83 @@ import (
 // descriptor returns the descriptor of a file object, and whether the object
 // is a number. The error wraps ErrInvalidFileObj.
 func descriptor(fileobj any) (fd int, isNumber bool, err error) {
+	fd, isNumber, raw, err := resolve(fileobj)
+	if raw == nil || err != nil {
+		return fd, isNumber, err
+	}
+	n := ^uintptr(0)
+	if err := raw.Control(func(fd uintptr) { n = fd }); err != nil {
+		return 0, false, unavailable(fileobj, err)
+	}
+	fd, err = unsigned(uint64(n))
+	return fd, false, err
+}
+
+// resolve returns the descriptor of a file object, or whom to ask for it. It
+// doesn't use the Fd method that a syscall.Conn may have as well: [os.File.Fd]
+// puts the file into blocking mode.
+func resolve(fileobj any) (fd int, isNumber bool, raw syscall.RawConn, err error) {
 	if n, ok := fileobj.(int); ok {
 		fd, err = number(int64(n))
-		return fd, true, err
+		return fd, true, nil, err
 	}
 	v := reflect.ValueOf(fileobj)
 	switch {
 	case v.CanInt():
 		fd, err = number(v.Int())
-		return fd, true, err
+		return fd, true, nil, err
 	case v.CanUint():
-		fd, err = number(int64(v.Uint()))
-		return fd, true, err
+		fd, err = unsigned(v.Uint())
+		return fd, true, nil, err
 	case !v.IsValid():
-		return 0, false, fmt.Errorf("%w: nil", ErrInvalidFileObj)
+		return 0, false, nil, fmt.Errorf("%w: nil", ErrInvalidFileObj)
 	case v.Kind() == reflect.Pointer && v.IsNil():
-		return 0, false, fmt.Errorf("%w: nil pointer", ErrInvalidFileObj)
+		return 0, false, nil, fmt.Errorf("%w: nil pointer", ErrInvalidFileObj)
 	}
 	switch f := fileobj.(type) {
 	case syscall.Conn:
-		fd, err = connDescriptor(f)
+		if raw, err = f.SyscallConn(); err != nil {
+			err = unavailable(fileobj, err)
+		}
 	case interface{ Fd() uintptr }:
-		fd, err = number(int64(f.Fd()))
+		fd, err = unsigned(uint64(f.Fd()))
+	case interface{ NetConn() net.Conn }:
+		err = fmt.Errorf("%w: no SyscallConn method; register what its NetConn method returns", ErrInvalidFileObj)
 	default:
-		err = fmt.Errorf("%w: no integer, no SyscallConn and no Fd method", ErrInvalidFileObj)
+		err = fmt.Errorf("%w: no integer, no SyscallConn and no Fd method%s", ErrInvalidFileObj, embedded(v))
 	}
-	return fd, false, err
+	return fd, false, raw, err
 }
 
-// connDescriptor doesn't use the Fd method that a syscall.Conn may have as
-// well: [os.File.Fd] puts the file into blocking mode.
-func connDescriptor(c syscall.Conn) (int, error) {
-	raw, err := c.SyscallConn()
-	n := int64(-1)
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { n = int64(fd) })
+// embedded names a field that would do: an interface such as net.Conn has no
+// SyscallConn method that whoever embeds it could inherit.
+func embedded(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
 	}
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrInvalidFileObj, err)
+	if v.Kind() != reflect.Struct {
+		return ""
 	}
-	return number(n)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.Anonymous || field.Type.Kind() != reflect.Interface || v.Field(i).IsNil() {
+			continue
+		}
+		if v.Field(i).Elem().Type().Implements(reflect.TypeFor[syscall.Conn]()) {
+			return fmt.Sprintf("; its field %s has one", field.Name)
+		}
+	}
+	return ""
+}
+
+// unavailable returns the error of a file object that gives no descriptor, most
+// often because it was closed. Package os has another error for that in here
+// than its own.
+func unavailable(fileobj any, err error) error {
+	if _, ok := fileobj.(*os.File); ok {
+		return fmt.Errorf("%w: %w (%w)", ErrInvalidFileObj, os.ErrClosed, err)
+	}
+	return fmt.Errorf("%w: %w", ErrInvalidFileObj, err)
 }
 
 // number returns n as a descriptor.
@@ -61,6 +101,14 @@ func number(n int64) (int, error) {
 		return 0, fmt.Errorf("%w: %d can't be a descriptor", ErrInvalidFileObj, n)
 	}
 	return int(n), nil
+}
+
+// unsigned does the same for what may be too large to have a sign.
+func unsigned(n uint64) (int, error) {
+	if n > math.MaxInt64 {
+		return 0, fmt.Errorf("%w: %d can't be a descriptor", ErrInvalidFileObj, n)
+	}
+	return number(int64(n))
 }
 
 // identify returns the descriptor of a file object, or why it can't be had, and

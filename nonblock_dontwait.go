@@ -1,0 +1,11 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix && !linux && !aix
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+const msgDontwait = unix.MSG_DONTWAIT

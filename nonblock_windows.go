@@ -1,0 +1,131 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+func (wouldBlockError) Is(target error) bool { return target == windows.WSAEWOULDBLOCK }
+
+// setNonblock puts a socket into non-blocking mode, each time: a handle may be
+// another socket's by the next call.
+func setNonblock(socket windows.Handle) error {
+	on, n := uint32(1), uint32(0)
+	return windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+}
+
+// socketError names the call. What is no socket is told alike everywhere.
+func socketError(call string, err error) error {
+	switch err {
+	case windows.WSAEWOULDBLOCK, windows.ERROR_IO_PENDING:
+		return ErrWouldBlock
+	case windows.ERROR_INVALID_HANDLE:
+		err = windows.WSAENOTSOCK
+	}
+	return os.NewSyscallError(call, err)
+}
+
+func tryRead(fd int, p []byte, _ bool) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	socket := windows.Handle(fd)
+	if err := setNonblock(socket); err != nil {
+		return 0, socketError("WSAIoctl", err)
+	}
+	var n, flags uint32
+	buf := windows.WSABuf{Len: uint32(min(len(p), 1<<30)), Buf: unsafe.SliceData(p)}
+	err := windows.WSARecv(socket, &buf, 1, &n, &flags, nil, nil)
+	switch {
+	case err == windows.WSAEMSGSIZE:
+		return int(buf.Len), nil // a datagram that was longer
+	case err != nil:
+		return 0, socketError("WSARecv", err)
+	case n == 0:
+		if kind, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType); err != nil || kind == windows.SOCK_STREAM {
+			return 0, io.EOF
+		}
+	}
+	return int(n), nil
+}
+
+func tryWrite(fd int, p []byte, _ bool) (int, error) {
+	socket := windows.Handle(fd)
+	if err := setNonblock(socket); err != nil {
+		return 0, socketError("WSAIoctl", err)
+	}
+	var n uint32
+	buf := windows.WSABuf{Len: uint32(min(len(p), 1<<30)), Buf: unsafe.SliceData(p)}
+	if err := windows.WSASend(socket, &buf, 1, &n, 0, nil, nil); err != nil {
+		return 0, socketError("WSASend", err)
+	}
+	return int(n), nil
+}
+
+// accepting is for one listener at a time: a deadline is for all who accept.
+var accepting sync.Mutex
+
+// tryAccept asks select whether there is a connection. package net can't be given
+// an accepted socket (Wine refuses to take a handle off a completion port), so it
+// has to accept itself, which takes a deadline where somebody was quicker.
+func tryAccept(l net.Listener) (net.Conn, error) {
+	_, _, raw, err := resolve(l)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := l.(interface{ SetDeadline(time.Time) error })
+	if raw == nil || !ok {
+		return nil, ErrInvalidFileObj
+	}
+	accepting.Lock()
+	defer accepting.Unlock()
+	for {
+		var ready bool
+		var refused error
+		if err := raw.Control(func(fd uintptr) { ready, refused = isReadable(windows.Handle(fd)) }); err != nil {
+			return nil, unavailable(l, err)
+		}
+		if refused != nil {
+			return nil, refused
+		}
+		if !ready {
+			return nil, ErrWouldBlock
+		}
+		if err := d.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			return nil, err
+		}
+		c, err := l.Accept()
+		d.SetDeadline(time.Time{})
+		switch {
+		case err == nil:
+			return c, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, ErrWouldBlock
+		case errors.Is(err, windows.WSAECONNRESET):
+			// The client has left.
+		default:
+			return nil, err
+		}
+	}
+}
+
+func isReadable(socket windows.Handle) (bool, error) {
+	set := [2]windows.Handle{1, socket}
+	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&set)), 0, 0, uintptr(unsafe.Pointer(new(timeval))))
+	if int32(n) < 0 {
+		return false, socketError("select", err)
+	}
+	return n > 0, nil
+}
