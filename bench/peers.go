@@ -33,6 +33,7 @@ const (
 // The first peer is what the others are measured by.
 var peers = []*peer{
 	{name: "selectors", works: byGo, build: inGo},
+	{name: "selectors-try", works: "pipes pingpong server ", build: inGo},
 	{name: "go-slice", works: byGo, build: inGo},
 	{name: "go-map", works: byGo, build: inGo},
 	{name: "go-slice-try", works: byGo, build: inGo},

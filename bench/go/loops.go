@@ -15,7 +15,22 @@ import (
 )
 
 // A conn is what the user's own code keeps for each descriptor.
-type conn struct{ fd, out int }
+type conn struct {
+	fd, out int
+	in, to  any // the same, as TryRead and TryWrite take them
+}
+
+// read and write are how the user's own code does it, with one exception.
+var (
+	read  = func(c *conn, b []byte) (int, error) { return unix.Read(c.fd, b) }
+	write = func(c *conn, b []byte) (int, error) { return unix.Write(c.out, b) }
+)
+
+// useTry makes them TryRead and TryWrite.
+func useTry() {
+	read = func(c *conn, b []byte) (int, error) { return selectors.TryRead(c.in, b) }
+	write = func(c *conn, b []byte) (int, error) { return selectors.TryWrite(c.to, b) }
+}
 
 // A loop is a peer that waits by descriptor. Every method ends the process on
 // an error.
@@ -29,15 +44,12 @@ type loop interface {
 }
 
 var loops = map[string]func(handle func(*conn)) loop{
-	"selectors": func(handle func(*conn)) loop {
-		s, err := selectors.NewDefaultSelector()
-		measure.Check(err)
-		return &selectorLoop{s: s, handle: handle}
-	},
-	"go-slice":     func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, false)} },
-	"go-map":       func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle, false), map[int]*conn{}} },
-	"go-slice-try": func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, true)} },
-	"go-map-try":   func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle, true), map[int]*conn{}} },
+	"selectors":     newSelectorLoop,
+	"selectors-try": newSelectorLoop,
+	"go-slice":      func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, false)} },
+	"go-map":        func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle, false), map[int]*conn{}} },
+	"go-slice-try":  func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, true)} },
+	"go-map-try":    func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle, true), map[int]*conn{}} },
 }
 
 // A selectorLoop is the package itself.
@@ -45,6 +57,12 @@ type selectorLoop struct {
 	s      selectors.Selector
 	ready  []selectors.Ready
 	handle func(*conn)
+}
+
+func newSelectorLoop(handle func(*conn)) loop {
+	s, err := selectors.NewDefaultSelector()
+	measure.Check(err)
+	return &selectorLoop{s: s, handle: handle}
 }
 
 func (l *selectorLoop) add(c *conn) {

@@ -36,6 +36,9 @@ func main() {
 	}
 	peer, work, p := os.Args[1], os.Args[2], measure.Numbers(os.Args[3:])
 	d := time.Duration(p[0]) * time.Millisecond
+	if peer == "selectors-try" {
+		useTry()
+	}
 	var result []float64
 	if special, ok := others[peer+" "+work]; ok {
 		result = special(d, p[1], p[2])
@@ -64,9 +67,9 @@ var works = map[string]func(open newLoop, d time.Duration, n, a int) []float64{
 func pipes(open newLoop, d time.Duration, n, a int) []float64 {
 	events, b := 0, make([]byte, 1)
 	l := open(func(c *conn) {
-		_, err := unix.Read(c.fd, b)
+		_, err := read(c, b)
 		measure.Check(err)
-		_, err = unix.Write(c.out, b)
+		_, err = write(c, b)
 		measure.Check(err)
 		events++
 	})
@@ -95,6 +98,7 @@ func ring(n int) []conn {
 		measure.Check(unix.Pipe2(p[:], unix.O_NONBLOCK|unix.O_CLOEXEC))
 		conns[i].fd = p[0]
 		conns[(i+n-1)%n].out = p[1]
+		conns[i].in, conns[(i+n-1)%n].to = p[0], p[1]
 	}
 	return conns
 }
@@ -198,16 +202,16 @@ func (p pinger) turn() {
 func partnerOf(open newLoop) pinger {
 	b, waiting := make([]byte, 1), false
 	l := open(func(c *conn) {
-		_, err := unix.Read(c.fd, b)
+		_, err := read(c, b)
 		measure.Check(err)
 		waiting = false
 	})
 	measure.Check(unix.SetNonblock(3, true))
-	c := &conn{fd: 3}
+	c := socketConn(3)
 	l.add(c)
 	return pinger{
 		func() {
-			_, err := unix.Write(c.fd, b)
+			_, err := write(c, b)
 			measure.Check(err)
 		},
 		func() {
@@ -286,17 +290,17 @@ func server(open newLoop, _ time.Duration, _, _ int) []float64 {
 			fd, _, err := unix.Accept4(c.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 			measure.Check(err)
 			measure.Check(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
-			l.add(&conn{fd: fd})
+			l.add(socketConn(fd))
 			return
 		}
-		n, err := unix.Read(c.fd, b)
+		n, err := read(c, b)
 		if n <= 0 {
 			l.remove(c)
 			unix.Close(c.fd)
 			return
 		}
 		measure.Check(err)
-		_, err = unix.Write(c.fd, b[:n])
+		_, err = write(c, b[:n])
 		measure.Check(err)
 	})
 	l.add(listener)
@@ -304,6 +308,8 @@ func server(open newLoop, _ time.Duration, _, _ int) []float64 {
 		l.poll()
 	}
 }
+
+func socketConn(fd int) *conn { return &conn{fd: fd, out: fd, in: fd, to: fd} }
 
 // listen returns a listening socket and prints its port.
 func listen() int {
