@@ -29,15 +29,12 @@ func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {
 	if os.Getenv(mark) == t.Name() {
 		return true
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := executable(t)
 	var pattern []string
 	for part := range strings.SplitSeq(t.Name(), "/") {
 		pattern = append(pattern, "^"+part+"$")
 	}
-	cmd := exec.Command(executable, "-test.v", "-test.timeout=60s", "-test.run="+strings.Join(pattern, "/"))
+	cmd := exec.Command(program, "-test.v", "-test.timeout=60s", "-test.run="+strings.Join(pattern, "/"))
 	cmd.Env = append(os.Environ(), mark+"="+t.Name())
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()

@@ -306,14 +306,11 @@ func TestADriverThatTakesItsTimeStopsNobodyElse(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("to mount a FUSE file system takes root")
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := executable(t)
 	for _, procs := range []int{1, 4} {
 		t.Run(fmt.Sprintf("GOMAXPROCS=%d", procs), func(t *testing.T) {
 			t.Parallel()
-			child := exec.Command(executable, "-test.run=^TestADriverThatTakesItsTimeStopsNobodyElse$")
+			child := exec.Command(program, "-test.run=^TestADriverThatTakesItsTimeStopsNobodyElse$")
 			child.Env = append(os.Environ(), fmt.Sprintf("SELECTORS_FUSE=%d", procs))
 			child.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
 			var out bytes.Buffer

@@ -49,14 +49,11 @@ func TestAStopDoesNotLengthenAWait(t *testing.T) {
 		stoppedChild(name)
 		os.Exit(0)
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := executable(t)
 	for _, tt := range linuxSelectors {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			child := exec.Command(executable, "-test.run=^TestAStopDoesNotLengthenAWait$")
+			child := exec.Command(program, "-test.run=^TestAStopDoesNotLengthenAWait$")
 			child.Env = append(os.Environ(), "SELECTORS_STOPPED="+tt.name)
 			child.Stderr = os.Stderr
 			in, err := child.StdinPipe()
