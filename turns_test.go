@@ -6,38 +6,89 @@ package selectors
 
 import (
 	"sync/atomic"
+	"testing"
 	"time"
 )
 
 // countTurns counts how often waits of a selector go into the kernel from now
 // on, and returns a function that tells. It is called while nobody waits.
 func countTurns(s Selector) func() int64 {
-	c := s.(interface{ coreOf() *core }).coreOf()
+	return observe(s).turns.Load
+}
+
+// observe puts an observer between a selector and its backend. It is called
+// while nobody waits.
+func observe(s Selector) *observer {
+	c := coreOf(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := &countingBackend{backend: c.backend}
+	b := &observer{backend: c.backend}
 	c.backend = b
 	c.idle = nil
-	return b.turns.Load
+	return b
+}
+
+// coreOf returns what the selectors share.
+func coreOf(s Selector) *core {
+	return s.(interface{ coreOf() *core }).coreOf()
 }
 
 func (s *core) coreOf() *core { return s }
 
-type countingBackend struct {
+// An observer counts what waits do, and can hold them on their way out of the
+// kernel, before they take the core's mutex.
+type observer struct {
 	backend
-	turns atomic.Int64
+	turns atomic.Int64 // ways into the kernel
+	looks atomic.Int64 // looks at all that is registered, with the core's mutex held
+	held  atomic.Int64 // waits at the gate
+	gate  atomic.Pointer[chan struct{}]
 }
 
-func (b *countingBackend) newWaiter() waiter {
-	return &countingWaiter{b.backend.newWaiter(), &b.turns}
+func (b *observer) newWaiter() waiter {
+	return &observedWaiter{b.backend.newWaiter(), b}
 }
 
-type countingWaiter struct {
+// hold stops all who come out of the kernel from now on. The function that it
+// returns lets them go.
+func (b *observer) hold() (open func()) {
+	gate := make(chan struct{})
+	b.gate.Store(&gate)
+	return func() {
+		if b.gate.CompareAndSwap(&gate, nil) {
+			close(gate)
+		}
+	}
+}
+
+// await waits until a count is reached.
+func await(t testing.TB, count *atomic.Int64, n int64) {
+	t.Helper()
+	for begin := time.Now(); count.Load() < n; {
+		if time.Since(begin) > hang {
+			t.Fatalf("the count stays at %d, want %d", count.Load(), n)
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+type observedWaiter struct {
 	waiter
-	turns *atomic.Int64
+	b *observer
 }
 
-func (w *countingWaiter) wait(timeout time.Duration) (bool, error) {
-	w.turns.Add(1)
-	return w.waiter.wait(timeout)
+func (w *observedWaiter) look(dst []Ready) ([]Ready, error) {
+	w.b.looks.Add(1)
+	return w.waiter.look(dst)
+}
+
+func (w *observedWaiter) wait(timeout time.Duration) (bool, error) {
+	w.b.turns.Add(1)
+	over, err := w.waiter.wait(timeout)
+	if gate := w.b.gate.Load(); gate != nil {
+		w.b.held.Add(1)
+		<-*gate
+		w.b.held.Add(-1)
+	}
+	return over, err
 }
