@@ -15,8 +15,8 @@ import (
 func TestAppendReadyAppendsToTheCallersSlice(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		var want []Ready
-		for range many {
-			want = append(want, Ready{register(t, s, writable(t), EventWrite, nil), EventWrite})
+		for _, c := range writables(t, many) {
+			want = append(want, Ready{register(t, s, c, EventWrite, nil), EventWrite})
 		}
 		soon(t, s, want...)
 		// The prefix is kept, though it has the same keys, whatever fits into
@@ -54,67 +54,58 @@ func TestAppendReadyGivesBackDstItself(t *testing.T) {
 		a, _ := tcpPair(t)
 		key := register(t, s, a, EventRead, nil)
 		other := writable(t)
-		wake := func() {
-			if err := s.Wakeup(); err != nil {
-				t.Error(err)
-			}
-		}
-		var over chan struct{}
-		wakeSeveral := func() {
-			// Those who come out first find what wakes the others.
-			over := over
-			for range 8 {
-				go s.Select(settle / 2)
-			}
-			go func() {
-				for {
-					select {
-					case <-over:
-						return
-					case <-time.After(settle / 4):
-						s.Wakeup()
-					}
-				}
-			}()
-		}
 		change := func() {
-			time.AfterFunc(settle/2, func() {
-				s.Register(other, EventRead, nil)
-				s.Unregister(other)
-			})
+			register(t, s, other, EventRead, nil)
+			unregister(t, s, other)
 		}
+		none := func() {}
 		for _, tt := range []struct {
 			name    string
 			before  func()
 			timeout time.Duration
+			during  func() // nil if the wait does not block
+			others  int    // waits beside it: who comes out first finds what wakes them
 			err     error
 		}{
-			{"nothing ready", func() {}, 0, nil},
-			{"the timeout over", func() {}, time.Millisecond, nil},
-			{"changes during the wait", change, settle, nil},
-			{"a Wakeup before", wake, Forever, nil},
-			{"a Wakeup during the wait", func() { time.AfterFunc(settle, wake) }, Forever, nil},
-			{"a Wakeup during several waits", wakeSeveral, Forever, nil},
-			{"closed during the wait", func() { time.AfterFunc(settle, func() { s.Close() }) }, Forever, ErrClosed},
-			{"closed", func() {}, Forever, ErrClosed},
+			{"nothing ready", none, 0, nil, 0, nil},
+			{"the timeout over", none, time.Millisecond, none, 0, nil},
+			{"changes during the wait", none, settle, change, 0, nil},
+			{"a Wakeup before", func() { wakeup(t, s) }, Forever, nil, 0, nil},
+			{"a Wakeup during the wait", none, Forever, func() { wakeup(t, s) }, 0, nil},
+			{"a Wakeup during several waits", none, Forever, func() { wakeup(t, s) }, 8, nil},
+			{"closed during the wait", none, Forever, func() { s.Close() }, 0, ErrClosed},
+			{"closed", none, Forever, nil, 0, ErrClosed},
 		} {
 			for _, dst := range [][]Ready{nil, {}, {{key, EventRead}}, make([]Ready, 1, 10), make([]Ready, 0, 10)} {
 				if tt.err != nil && dst == nil {
 					continue // closed with the first
 				}
-				over = make(chan struct{})
 				tt.before()
-				within(t, "AppendReady", func() {
-					got, err := s.AppendReady(dst, tt.timeout)
-					if !errors.Is(err, tt.err) {
-						t.Errorf("%s: %v", tt.name, err)
-					}
-					if (got == nil) != (dst == nil) || len(got) != len(dst) || cap(got) != cap(dst) ||
-						cap(dst) > 0 && &got[:1][0] != &dst[:1][0] {
-						t.Errorf("%s: not dst itself: %d of %d, want %d of %d", tt.name, len(got), cap(got), len(dst), cap(dst))
-					}
-				})
-				close(over)
+				others := startSelects(s, Forever, tt.others)
+				var got []Ready
+				wait := func() (_ []Ready, err error) {
+					got, err = s.AppendReady(dst, tt.timeout)
+					return nil, err
+				}
+				c := start(s, wait)
+				if tt.during != nil {
+					tt.during()
+				}
+				// A Wakeup ends at least one of several, in no promised order.
+				for range tt.others {
+					wakeup(t, s)
+					end(t, others)
+				}
+				if err := end(t, c).err; !errors.Is(err, tt.err) {
+					t.Errorf("%s: %v", tt.name, err)
+				}
+				if (got == nil) != (dst == nil) || len(got) != len(dst) || cap(got) != cap(dst) ||
+					cap(dst) > 0 && &got[:1][0] != &dst[:1][0] {
+					t.Errorf("%s: not dst itself: %d of %d, want %d of %d", tt.name, len(got), cap(got), len(dst), cap(dst))
+				}
+				if tt.others > 0 {
+					s.Select(0) // takes the Wakeup that nobody may have been there for
+				}
 			}
 		}
 	})
@@ -147,9 +138,9 @@ func TestAppendReadyAllocatesNothingOnceWarm(t *testing.T) {
 		receive(t, a)
 
 		var conns []*net.TCPConn
-		for range many {
-			conns = append(conns, writable(t))
-			register(t, s, conns[len(conns)-1], EventWrite, nil)
+		for _, c := range writables(t, many) {
+			conns = append(conns, c)
+			register(t, s, c, EventWrite, nil)
 		}
 		check("many ready", ready(Forever))
 
@@ -164,7 +155,7 @@ func TestAppendReadyAllocatesNothingOnceWarm(t *testing.T) {
 				}
 			}
 			f := ready(timeout)
-			const runs = 500
+			const runs = 200
 			var before, after runtime.MemStats
 			var total uint64
 			for i := range 2 * runs {

@@ -7,6 +7,7 @@ package selectors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -26,26 +27,18 @@ func TestCloseEndsEveryBlockedWaitWithErrClosed(t *testing.T) {
 					register(t, s, a, EventRead, nil)
 				}
 				m := s.GetMap()
-				n := 0
-				c := make(chan answer, len(waitKinds)*2)
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
+				waits := []func() ([]Ready, error){
+					func() ([]Ready, error) { return s.SelectContext(ctx) },
+				}
 				for _, kind := range waitKinds {
 					if strings.Contains(kind.name, "0") || strings.Contains(kind.name, "-1") {
 						continue
 					}
-					n++
-					go func() {
-						ready, err := kind.wait(s)
-						c <- answer{ready, err}
-					}()
+					waits = append(waits, func() ([]Ready, error) { return kind.wait(s) })
 				}
-				n++
-				go func() {
-					ready, err := s.SelectContext(ctx)
-					c <- answer{ready, err}
-				}()
-				time.Sleep(settle)
+				c := start(s, waits...)
 				within(t, "Close", func() {
 					if err := s.Close(); err != nil {
 						t.Errorf("Close: %v", err)
@@ -54,7 +47,7 @@ func TestCloseEndsEveryBlockedWaitWithErrClosed(t *testing.T) {
 				if m.Len() != 0 || s.GetMap() != nil {
 					t.Error("there are keys after Close")
 				}
-				for range n {
+				for range waits {
 					if a := end(t, c); len(a.ready) != 0 || !errors.Is(a.err, ErrClosed) || !errors.Is(a.err, os.ErrClosed) {
 						t.Errorf("a wait ended with %v, %v", format(a.ready), a.err)
 					}
@@ -67,16 +60,15 @@ func TestCloseEndsEveryBlockedWaitWithErrClosed(t *testing.T) {
 func TestCloseRacingWithEverythingElseHangsNothing(t *testing.T) {
 	for _, tt := range selectorsUnderTest {
 		t.Run(tt.name, func(t *testing.T) {
-			rounds := 100
-			if testing.Short() {
-				rounds = 10
-			}
 			a, b := writable(t), writable(t)
-			for i := range rounds {
-				s := open(t, tt)
+			for i := range rounds(10, 100, 1000) {
+				s, err := tt.open()
+				if err != nil {
+					t.Fatal(err)
+				}
 				var wg sync.WaitGroup
 				run := func(f func() error) {
-					wg.Go(func() {
+					spawn(&wg, func() {
 						for {
 							if err := f(); err != nil {
 								if !errors.Is(err, ErrClosed) {
@@ -113,7 +105,7 @@ func TestCloseRacingWithEverythingElseHangsNothing(t *testing.T) {
 					time.Sleep(time.Duration(i) * 10 * time.Microsecond)
 				}
 				for range 2 {
-					wg.Go(func() {
+					spawn(&wg, func() {
 						if err := s.Close(); err != nil {
 							t.Error(err)
 						}
@@ -140,18 +132,16 @@ func TestGoroutinesAreBackToTheirNumberAfterClose(t *testing.T) {
 				blocked := []<-chan answer{
 					startSelect(s, Forever),
 					startSelect(s, time.Hour),
-					start(func() ([]Ready, error) { return s.SelectContext(ctx) }),
+					start(s, func() ([]Ready, error) { return s.SelectContext(ctx) }),
 				}
 				s.Close()
 				for _, c := range blocked {
 					end(t, c)
 				}
 			}
-			for begin := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-				if time.Since(begin) > hang {
-					t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-				}
-			}
+			eventually(fmt.Sprintf("%d goroutines, as before", before), func() bool {
+				return runtime.NumGoroutine() <= before
+			})
 		})
 	}
 }

@@ -84,51 +84,35 @@ func TestADescriptorReplacedUnderABlockedWaitHarmsNoOtherKey(t *testing.T) {
 
 func TestNothingIsLostOrReportedLateWhileDescriptorsAreReplaced(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		m := &storm{t: t, s: s}
+		m := newStorm(t, s)
 		replaced := func() { // another file takes the number
 			r, w, rec := m.file(EventRead)
-			if _, err := unix.Write(w, []byte("x")); err != nil {
-				t.Error(err)
-			}
-			var p [2]int
-			if err := unix.Pipe(p[:]); err != nil {
-				t.Error(err)
-			}
+			m.write(w)
+			r2, w2 := m.pipe()
 			if rec != nil {
 				m.expect(rec, EventRead)
 			}
-			if err := unix.Dup3(p[0], r, unix.O_CLOEXEC); err != nil {
-				t.Error(err)
-			}
+			m.check(unix.Dup3(r2, r, unix.O_CLOEXEC))
 			if rec != nil {
 				m.unregister(r, rec)
-				if rec = m.register(r, EventRead); rec != nil {
-					if _, err := unix.Write(p[1], []byte("x")); err != nil {
-						t.Error(err)
-					}
-					m.expect(rec, EventRead)
-					m.unregister(r, rec)
-				}
+				rec = m.register(r, EventRead)
+				m.write(w2)
+				m.expect(rec, EventRead)
+				m.unregister(r, rec)
 			}
-			for _, fd := range []int{r, w, p[0], p[1]} {
+			for _, fd := range []int{r, w, r2, w2} {
 				unix.Close(fd)
 			}
 		}
 		again := func() { // the same file takes it, by a duplicate
 			r, w, rec := m.file(EventRead)
 			d, err := unix.Dup(r)
-			if err != nil {
-				t.Error(err)
-			}
-			if _, err := unix.Write(w, []byte("x")); err != nil {
-				t.Error(err)
-			}
+			m.check(err)
+			m.write(w)
 			if rec != nil {
 				m.expect(rec, EventRead)
 			}
-			if err := unix.Dup3(d, r, unix.O_CLOEXEC); err != nil {
-				t.Error(err)
-			}
+			m.check(unix.Dup3(d, r, unix.O_CLOEXEC))
 			if rec != nil {
 				m.unregister(r, rec)
 				rec = m.register(r, EventRead)

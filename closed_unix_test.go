@@ -35,12 +35,13 @@ func TestADescriptorClosedWhileRegisteredHarmsNoOtherKey(t *testing.T) {
 		wants(t, end(t, blocked), Ready{keys[rs[1]], EventRead})
 		now(t, s, Ready{keys[rs[1]], EventRead})
 		unix.Read(rs[1].fd, make([]byte, 1))
-		timed := startSelect(s, 3*settle)
+		const timeout = 3 * settle
 		begin := time.Now()
+		timed := startSelect(s, timeout)
 		rs[2].close()
 		wants(t, end(t, timed))
-		if took := time.Since(begin); took < settle {
-			t.Errorf("a wait of %v ended %v after a descriptor was closed", 3*settle, took)
+		if took := time.Since(begin); took < timeout {
+			t.Errorf("a wait of %v, under which a descriptor was closed, took %v", timeout, took)
 		}
 		idle(t, s)
 

@@ -58,14 +58,7 @@ func TestChangesNeverWaitForABlockedSelectToEnd(t *testing.T) {
 		a, _ := tcpPair(t)
 		b, _ := tcpPair(t)
 		register(t, s, a, EventRead, nil)
-		c := make(chan answer, 3)
-		for range cap(c) {
-			go func() {
-				ready, err := s.Select(Forever)
-				c <- answer{ready, err}
-			}()
-		}
-		time.Sleep(settle)
+		c := startSelects(s, Forever, 3)
 		within(t, "a change", func() {
 			for range 10 {
 				register(t, s, b, EventRead, nil)
@@ -107,10 +100,10 @@ func TestAChangeThatMakesNothingReadyEndsNoWait(t *testing.T) {
 		begin := time.Now()
 		const timeout = 5 * settle
 		blocked = startSelect(s, timeout)
-		for range 20 {
+		for len(blocked) == 0 {
 			register(t, s, a, EventRead, nil)
 			unregister(t, s, a)
-			time.Sleep(settle / 10)
+			time.Sleep(timeout / 50)
 		}
 		wants(t, end(t, blocked))
 		if took := time.Since(begin); took < timeout {
@@ -125,14 +118,7 @@ func TestAReadyDescriptorIsReportedToAtLeastOneOfSeveralWaits(t *testing.T) {
 		a, b := tcpPair(t)
 		key := register(t, s, a, EventRead, nil)
 		for range 10 {
-			c := make(chan answer, n)
-			for range n {
-				go func() {
-					ready, err := s.Select(Forever)
-					c <- answer{ready, err}
-				}()
-			}
-			time.Sleep(settle / 10)
+			c := startSelects(s, Forever, n)
 			send(t, b)
 			wants(t, end(t, c), Ready{key, EventRead})
 			receive(t, a)
@@ -175,22 +161,29 @@ func TestABlockedSelectDoesNotKeepOtherGoroutinesFromRunning(t *testing.T) {
 		a, _ := tcpPair(t)
 		register(t, s, a, EventRead, nil)
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-		var begun, ended atomic.Bool
-		go func() {
-			begun.Store(true)
-			s.Select(10 * settle)
-			ended.Store(true)
-		}()
-		for !begun.Load() {
-			runtime.Gosched()
-		}
-		progress := 0
-		for !ended.Load() {
-			progress++
-			runtime.Gosched()
-		}
-		if progress < 100 {
-			t.Errorf("another goroutine ran %d times during a wait", progress)
+		// How often another one runs meanwhile is a matter of time as well.
+		begin := time.Now()
+		for timeout := 4 * settle; ; timeout *= 2 {
+			var begun, ended atomic.Bool
+			go func() {
+				begun.Store(true)
+				s.Select(timeout)
+				ended.Store(true)
+			}()
+			for !begun.Load() {
+				runtime.Gosched()
+			}
+			progress := 0
+			for !ended.Load() {
+				progress++
+				runtime.Gosched()
+			}
+			if progress >= 100 {
+				return
+			}
+			if time.Since(begin) > hang {
+				t.Fatalf("another goroutine ran %d times during a wait of %v", progress, timeout)
+			}
 		}
 	})
 }

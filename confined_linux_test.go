@@ -34,7 +34,7 @@ func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {
 	for part := range strings.SplitSeq(t.Name(), "/") {
 		pattern = append(pattern, "^"+part+"$")
 	}
-	cmd := exec.Command(program, "-test.v", "-test.timeout=60s", "-test.run="+strings.Join(pattern, "/"))
+	cmd := exec.Command(program, "-test.v", "-test.timeout=9m", "-test.run="+strings.Join(pattern, "/"))
 	cmd.Env = append(os.Environ(), mark+"="+t.Name())
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
@@ -67,7 +67,7 @@ func runtimePoller(t *testing.T) int {
 	r.Close()
 	w.Close()
 	found := -1
-	for fd := range 64 {
+	for _, fd := range openDescriptors() {
 		link, _ := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
 		if link == "anon_inode:[eventpoll]" {
 			if found >= 0 {

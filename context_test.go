@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 func TestSelectContextWaitsUntilSomethingIsReady(t *testing.T) {
@@ -20,11 +19,11 @@ func TestSelectContextWaitsUntilSomethingIsReady(t *testing.T) {
 		for _, ctx := range []context.Context{context.Background(), ctx} {
 			a, b := tcpPair(t)
 			key := register(t, s, a, EventRead, nil)
-			c := start(func() ([]Ready, error) { return s.SelectContext(ctx) })
+			c := start(s, func() ([]Ready, error) { return s.SelectContext(ctx) })
 			stillBlocked(t, c)
 			send(t, b)
 			wants(t, end(t, c), Ready{key, EventRead})
-			wants(t, end(t, start(func() ([]Ready, error) { return s.SelectContext(ctx) })), Ready{key, EventRead})
+			wants(t, end(t, start(s, func() ([]Ready, error) { return s.SelectContext(ctx) })), Ready{key, EventRead})
 			unregister(t, s, a)
 		}
 	})
@@ -97,7 +96,7 @@ func TestSelectContextReturnsTheErrorOfACtxThatEndsDuringTheWait(t *testing.T) {
 		for name, make := range contexts(t) {
 			ctx, finish, want := make()
 			other := startSelect(s, Forever)
-			c := start(func() ([]Ready, error) { return s.SelectContext(ctx) })
+			c := start(s, func() ([]Ready, error) { return s.SelectContext(ctx) })
 			finish()
 			got := end(t, c)
 			if len(got.ready) != 0 || got.err != ctx.Err() || got.err != want {
@@ -165,14 +164,18 @@ func TestADescriptorFoundReadyAsCtxEndsIsReturned(t *testing.T) {
 			parent, cancel := context.WithCancel(context.Background())
 			ctx := &askedContext{Context: parent, asked: make(chan struct{})}
 			register(t, s, c, EventRead, nil)
-			done := make(chan answer, 1)
-			go func() {
-				ready, err := s.SelectContext(ctx)
-				done <- answer{ready, err}
-			}()
-			<-ctx.asked
+			wait := func() ([]Ready, error) { return s.SelectContext(ctx) }
+			var done <-chan answer
 			if i%2 == 0 {
-				time.Sleep(time.Millisecond)
+				done = start(s, wait)
+			} else {
+				c := make(chan answer, 1)
+				go func() {
+					ready, err := wait()
+					c <- answer{ready, err}
+				}()
+				<-ctx.asked // it is on its way
+				done = c
 			}
 			// Ready first, the end next: whichever wakes the wait, it finds both.
 			key := modify(t, s, c, EventWrite, nil)

@@ -2,6 +2,8 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
+//go:build go1.25
+
 package selectors
 
 import (
@@ -234,11 +236,7 @@ func TestCloseAgainstEverything(t *testing.T) {
 
 // Random interleavings of everything, settled from time to time.
 func TestProtocolByChance(t *testing.T) {
-	n := 2000
-	if testing.Short() {
-		n = 100
-	}
-	for seed := range n {
+	for seed := range rounds(100, 2000, 20_000) {
 		eachPlay(t, func(p *play) {
 			random := rand.New(rand.NewPCG(uint64(seed), 9))
 			registered := make(map[int]EventMask)

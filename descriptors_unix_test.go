@@ -9,12 +9,10 @@ package selectors
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,14 +82,7 @@ func TestDescriptorsAreBackToTheirNumberAfterClose(t *testing.T) {
 					t.Fatal(err)
 				}
 				register(t, s, r.fd, EventRead, nil)
-				c := make(chan answer, waits)
-				for range waits {
-					go func() {
-						ready, err := s.Select(Forever)
-						c <- answer{ready, err}
-					}()
-				}
-				time.Sleep(settle)
+				c := startSelects(s, Forever, waits)
 				s.Close()
 				for range waits {
 					if a := end(t, c); !errors.Is(a.err, ErrClosed) {
@@ -106,43 +97,54 @@ func TestDescriptorsAreBackToTheirNumberAfterClose(t *testing.T) {
 	}
 }
 
-// lowerLimit leaves the process with this many descriptors.
-func lowerLimit(t *testing.T, n int) {
+// setLimit allows the process the descriptors below n, or says why not. They
+// are what they were when the test ends.
+func setLimit(t *testing.T, n int) error {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	limit := old
+	setRlim(&limit.Cur, n)
+	if int64(old.Max) >= 0 && uint64(old.Max) < uint64(n) {
+		setRlim(&limit.Max, n) // which root may
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	t.Cleanup(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+			t.Error(err)
+		}
+	})
+	return nil
+}
+
+// setRlim takes a limit as the system has it, signed or not.
+func setRlim[T int64 | uint64](limit *T, n int) { *limit = T(n) }
+
+// raiseLimit lets the process have the descriptors below n.
+func raiseLimit(t *testing.T, n int) {
 	t.Helper()
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	lower := limit
-	lower.Cur = 128
-	for int(lower.Cur) < n {
-		lower.Cur++
+	if uint64(limit.Cur) >= uint64(n) {
+		return
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lower); err != nil {
-		t.Fatal(err)
+	if err := setLimit(t, n); err != nil {
+		t.Skipf("the test needs descriptors up to %d, the system allows those below %d: %v", n-1, limit.Cur, err)
 	}
-	t.Cleanup(func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
-// takeAll takes every descriptor that the process may have, or the limit,
-// whatever is reached first.
-func takeAll(t *testing.T, d *ownFD, limit int) (taken []*ownFD) {
+// takeBelow takes every free descriptor below n.
+func takeBelow(t *testing.T, d *ownFD, n int) (taken []*ownFD) {
 	t.Helper()
 	for {
-		fd, err := unix.Dup(d.fd)
-		if err == unix.EMFILE {
-			return taken
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := &ownFD{fd: fd}
-		t.Cleanup(c.close)
-		if fd >= limit {
+		c := dup(t, d, 0)
+		if c.fd >= n {
 			c.close()
 			return taken
 		}
@@ -150,13 +152,25 @@ func takeAll(t *testing.T, d *ownFD, limit int) (taken []*ownFD) {
 	}
 }
 
+// takeAll takes some descriptors, and lets the process have no other one.
+func takeAll(t *testing.T, d *ownFD) (taken []*ownFD) {
+	t.Helper()
+	for range 20 {
+		taken = append(taken, dup(t, d, 0))
+	}
+	// They are the lowest that were free.
+	if err := setLimit(t, taken[len(taken)-1].fd+1); err != nil {
+		t.Fatal(err)
+	}
+	return taken
+}
+
 func TestAConstructorOutOfDescriptorsFailsAndLeavesNoneBehind(t *testing.T) {
 	constructors := append(slices.Clone(selectorsUnderTest), selectorUnderTest{"NewDefaultSelector", NewDefaultSelector})
 	for _, tt := range constructors {
 		t.Run(tt.name, func(t *testing.T) {
 			r, _ := pipe(t)
-			lowerLimit(t, 128)
-			taken := takeAll(t, r, math.MaxInt)
+			taken := takeAll(t, r)
 			for free := 0; ; free++ {
 				before := openDescriptors()
 				s, err := tt.open()
@@ -185,33 +199,20 @@ func TestAConstructorOutOfDescriptorsFailsAndLeavesNoneBehind(t *testing.T) {
 
 const setSize = len(unix.FdSet{}.Bits) * unix.NFDBITS
 
-// raiseLimit lets the process have this many descriptors.
-func raiseLimit(t *testing.T, n int) {
-	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	limit.Cur = limit.Max
-	unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
-	unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
-	if uint64(limit.Cur) < uint64(n) {
-		t.Skipf("the system allows %d descriptors, the test needs %d", limit.Cur, n)
-	}
-}
-
 func TestADescriptorBeyondTheSetsOfSelectIsEINVAL(t *testing.T) {
-	raiseLimit(t, max(setSize, 5000)+1)
+	raiseLimit(t, max(setSize, 5000)+100)
 	each(t, func(t *testing.T, s Selector) {
 		r, w := pipe(t)
 		fill(t, w)
 		for _, least := range []int{setSize - 1, setSize, 5000} {
 			d := dup(t, r, least)
-			if d.fd != least {
-				t.Fatalf("%d is in use", least)
+			for d.fd >= setSize && least < setSize { // it is another one's
+				d.close()
+				least--
+				d = dup(t, r, least)
 			}
 			key, err := s.Register(d.fd, EventRead, nil)
-			if _, ok := s.(*SelectSelector); ok && least >= setSize {
+			if _, ok := s.(*SelectSelector); ok && d.fd >= setSize {
 				refused(t, err, unix.EINVAL, "Register", "int", d.fd)
 				if key != nil || s.GetMap().Len() != 0 {
 					t.Error("there is a key")
@@ -232,9 +233,9 @@ func TestADescriptorBeyondTheSetsOfSelectIsEINVAL(t *testing.T) {
 }
 
 func TestNewSelectSelectorWithAllLowDescriptorsTakenIsEINVAL(t *testing.T) {
-	raiseLimit(t, setSize+10)
+	raiseLimit(t, setSize+100)
 	r, _ := pipe(t)
-	taken := takeAll(t, r, setSize)
+	taken := takeBelow(t, r, setSize)
 	before := openDescriptors()
 	s, err := NewSelectSelector()
 	var se *os.SyscallError

@@ -337,45 +337,21 @@ func devpollWant(t *testing.T, s *devpoll, timeout time.Duration, want ...Ready)
 	}
 }
 
-// devpollDone calls f and complains if it hangs.
-func devpollDone(t *testing.T, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second):
-		t.Fatalf("%s hangs", what)
-	}
-}
-
-// devpollBlock starts a Select and waits until it blocks.
-func devpollBlock(t *testing.T, s *devpoll, timeout time.Duration) <-chan []Ready {
+// devpollBlock starts a Select and waits until it blocks in the device.
+func devpollBlock(t *testing.T, s *devpoll, timeout time.Duration) <-chan answer {
 	t.Helper()
 	m := s.device.(*devpollModel)
-	blocked := func() int {
+	asleep := func() int {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return min(s.blocked, m.readers)
 	}
-	before := blocked()
-	result := make(chan []Ready, 1)
-	go func() {
-		ready, err := s.Select(timeout)
-		if err != nil && !errors.Is(err, ErrClosed) {
-			t.Error(err)
-		}
-		result <- ready
-	}()
-	for blocked() == before {
-		time.Sleep(time.Millisecond)
-	}
-	return result
+	before := asleep()
+	c := startSelect(s, timeout)
+	eventually("a wait blocks in the device", func() bool { return asleep() > before })
+	return c
 }
 
 func wantErrno(t *testing.T, err error, errno unix.Errno) {

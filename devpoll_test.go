@@ -198,11 +198,11 @@ func TestDevpollNeverWaitsForASleeperOfAnOldKernel(t *testing.T) {
 	c, _ := devpollPair(t)
 	first := devpollBlock(t, s, Forever)
 	second := devpollBlock(t, s, Forever)
-	devpollDone(t, "Register", func() { devpollRegister(t, s, a, EventRead) })
-	devpollDone(t, "Modify", func() { s.Modify(a, EventRead|EventPriority, nil) })
+	within(t, "Register", func() { devpollRegister(t, s, a, EventRead) })
+	within(t, "Modify", func() { s.Modify(a, EventRead|EventPriority, nil) })
 	devpollRegister(t, s, c, EventRead)
 	for range 3 {
-		devpollDone(t, "Select", func() {
+		within(t, "Select", func() {
 			ready, err := s.Select(time.Millisecond)
 			if len(ready) > 0 || err != nil {
 				t.Errorf("Select: %v, %v", ready, err)
@@ -210,18 +210,19 @@ func TestDevpollNeverWaitsForASleeperOfAnOldKernel(t *testing.T) {
 		})
 	}
 	devpollClose(a)
-	devpollDone(t, "Select", func() {
+	within(t, "Select", func() {
 		ready, err := s.Select(0)
 		if len(ready) > 0 || err != nil {
 			t.Errorf("Select: %v, %v", ready, err)
 		}
 	})
-	devpollDone(t, "Unregister", func() { s.Unregister(c) })
-	devpollDone(t, "Close", func() {
-		s.Close()
-		<-first
-		<-second
-	})
+	within(t, "Unregister", func() { s.Unregister(c) })
+	within(t, "Close", func() { s.Close() })
+	for _, c := range []<-chan answer{first, second} {
+		if a := end(t, c); !errors.Is(a.err, ErrClosed) {
+			t.Errorf("Select: %v", a.err)
+		}
+	}
 }
 
 func TestDevpollOfAnotherProcess(t *testing.T) {
@@ -274,24 +275,14 @@ func TestDevpollAnInterruptedPollGoesOn(t *testing.T) {
 	m.mu.Lock()
 	m.signals = 1
 	m.mu.Unlock()
-	devpollDone(t, "the poll", func() {
-		for left := 1; left > 0; time.Sleep(time.Millisecond) {
-			m.mu.Lock()
-			left = m.signals
-			m.mu.Unlock()
-		}
+	eventually("the poll is interrupted", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.signals == 0
 	})
-	select {
-	case ready := <-result:
-		t.Fatalf("ready: %v", ready)
-	default:
-	}
+	stillBlocked(t, result)
 	unix.Write(b, []byte{1})
-	devpollDone(t, "Select", func() {
-		if ready := <-result; len(ready) != 1 || ready[0] != (Ready{key, EventRead}) {
-			t.Errorf("ready: %v", ready)
-		}
-	})
+	wants(t, end(t, result), Ready{key, EventRead})
 }
 
 func TestDevpollAWriteThatFailsLeavesNothingBehind(t *testing.T) {
@@ -354,14 +345,7 @@ func TestDevpollADescriptorThatComesToFailEndsTheWait(t *testing.T) {
 	m.mu.Lock()
 	m.failing = map[int]unix.Errno{a: unix.ENXIO}
 	m.mu.Unlock()
-	select {
-	case ready := <-result:
-		if len(ready) != 1 || ready[0] != (Ready{key, EventRead}) {
-			t.Errorf("ready: %v", ready)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("Select hangs")
-	}
+	wants(t, end(t, result), Ready{key, EventRead})
 }
 
 // An error that no descriptor is to blame for.
@@ -395,21 +379,10 @@ func TestDevpollResultsOfAGoneRegistrationAreDropped(t *testing.T) {
 	}
 	m.mu.Unlock()
 	unix.Write(b, []byte{1})
-	devpollDone(t, "Select", func() { <-called })
-	select {
-	case ready := <-result:
-		t.Fatalf("ready: %v", ready)
-	case <-time.After(20 * time.Millisecond):
-	}
+	within(t, "the poll", func() { <-called })
+	stillBlocked(t, result)
 	unix.Write(d, []byte{1})
-	select {
-	case ready := <-result:
-		if len(ready) != 1 || ready[0] != (Ready{key, EventRead}) {
-			t.Errorf("ready: %v", ready)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("Select hangs")
-	}
+	wants(t, end(t, result), Ready{key, EventRead})
 }
 
 func TestDevpollALostRemovalIsMadeUpFor(t *testing.T) {
@@ -441,8 +414,8 @@ func TestDevpollBufferGrowsWithTheRegistrations(t *testing.T) {
 			want = append(want, Ready{key, EventWrite})
 		}
 	}
-	if ready := <-result; len(ready) == 0 {
-		t.Error("the Select that began before returned nothing")
+	if a := end(t, result); len(a.ready) == 0 || a.err != nil {
+		t.Errorf("the Select that began before returned %v, %v", format(a.ready), a.err)
 	}
 	devpollWant(t, s, Forever, want...)
 	for _, r := range want[1:] {
@@ -456,10 +429,11 @@ func TestDevpollClosesTheDeviceWithTheLastWait(t *testing.T) {
 	first := devpollBlock(t, s, Forever)
 	second := devpollBlock(t, s, time.Hour)
 	s.Close()
-	devpollDone(t, "Select", func() {
-		<-first
-		<-second
-	})
+	for _, c := range []<-chan answer{first, second} {
+		if a := end(t, c); !errors.Is(a.err, ErrClosed) {
+			t.Errorf("Select: %v", a.err)
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closes != 1 || m.early {

@@ -7,9 +7,7 @@ package selectors
 import (
 	"errors"
 	"os"
-	"runtime"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,19 +17,15 @@ func openEpoll(t *testing.T) *EpollSelector {
 	return open(t, linuxSelectors[0]).(*EpollSelector)
 }
 
-// quiet waits until nothing in an epoll set is ready: a wait does not spin.
+// quiet waits until nothing in an epoll set is ready: a wait does not spin. A
+// wake-up is, until the last of the waits that it is for has come out.
 func quiet(t *testing.T, s *EpollSelector) {
 	t.Helper()
 	p := []unix.PollFd{{Fd: int32(s.Fd()), Events: unix.POLLIN}}
-	for begin := time.Now(); ; runtime.Gosched() {
+	eventually("nothing in the set is ready", func() bool {
 		n, err := unix.Poll(p, 0)
-		if n == 0 && err == nil {
-			return
-		}
-		if time.Since(begin) > hang {
-			t.Fatalf("the set stays ready: %#x, %v", p[0].Revents, err)
-		}
-	}
+		return n == 0 && err == nil
+	})
 }
 
 func TestEpollRefusesWhatCantBePolledWithEPERM(t *testing.T) {
@@ -73,8 +67,8 @@ func TestTheEpollSetIsRebuiltUnderTheSameFd(t *testing.T) {
 	outer := open(t, linuxSelectors[0])
 	register(t, outer, s, EventRead, nil)
 	var want []Ready
-	for range many {
-		want = append(want, Ready{register(t, s, writable(t), EventWrite, nil), EventWrite})
+	for _, c := range writables(t, many) {
+		want = append(want, Ready{register(t, s, c, EventWrite, nil), EventWrite})
 	}
 	for _, fromModify := range []bool{false, true} {
 		stale, staleW := pipe(t)
@@ -116,15 +110,7 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 	r, _ := pipe(t)
 	register(t, s, r.fd, EventRead, nil)
 	const n = 4
-	c := make(chan answer, n)
-	wait := func() {
-		ready, err := s.Select(Forever)
-		c <- answer{ready, err}
-	}
-	for range n {
-		go wait()
-	}
-	time.Sleep(settle)
+	c := startSelects(s, Forever, n)
 	poison := func() {
 		stale, w := pipe(t)
 		register(t, s, stale.fd, EventRead, "old")
@@ -150,10 +136,7 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 			}
 		}
 		s.Select(0)
-		for range n {
-			go wait()
-		}
-		time.Sleep(settle)
+		c = startSelects(s, Forever, n)
 	}
 	poison()
 	s.Close()

@@ -6,6 +6,7 @@ package selectors
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -70,15 +71,15 @@ func TestTheMaskHasNoBitThatWasNotAskedFor(t *testing.T) {
 func TestSelectReturnsEveryReadyDescriptorInOneCall(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		var want []Ready
-		for i := range many {
-			c := writable(t)
+		conns := writables(t, many+many/10)
+		for i, c := range conns[:many] {
 			events := EventWrite
 			if i%3 == 0 {
 				events |= EventRead
 			}
 			want = append(want, Ready{register(t, s, c, events, i), EventWrite})
 			if i%10 == 0 {
-				register(t, s, writable(t), EventRead, "idle")
+				register(t, s, conns[many+i/10], EventRead, "idle")
 			}
 			if n := len(want); n == 63 || n == 64 || n == 65 || n == 128 {
 				soon(t, s, want...)
@@ -96,10 +97,11 @@ func TestSelectReturnsEveryReadyDescriptorInOneCall(t *testing.T) {
 
 func TestABlockedSelectReturnsEveryReadyDescriptorInOneCall(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
+		conns := writables(t, many)
 		c := startSelect(s, Forever)
 		want := make(map[*SelectorKey]bool)
-		for range many {
-			want[register(t, s, writable(t), EventWrite, nil)] = true
+		for _, conn := range conns {
+			want[register(t, s, conn, EventWrite, nil)] = true
 		}
 		a := end(t, c)
 		if a.err != nil || len(a.ready) == 0 {
@@ -179,17 +181,17 @@ func TestForeverAndTheLargestTimeoutsBlock(t *testing.T) {
 				a, _ := tcpPair(t)
 				register(t, s, a, EventRead, nil)
 			}
-			c := make(chan answer, len(timeouts))
+			var waits []func() ([]Ready, error)
 			for _, timeout := range timeouts {
-				go func() {
+				waits = append(waits, func() ([]Ready, error) {
 					ready, err := s.Select(timeout)
-					if len(ready) != 0 || err != nil {
-						t.Errorf("Select(%v) = %v, %v", timeout, format(ready), err)
+					if err != nil {
+						err = fmt.Errorf("Select(%v): %w", timeout, err)
 					}
-					c <- answer{ready, err}
-				}()
+					return ready, err
+				})
 			}
-			time.Sleep(settle)
+			c := start(s, waits...)
 			stillBlocked(t, c)
 			for range timeouts {
 				if err := s.Wakeup(); err != nil {

@@ -8,15 +8,19 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// These tests hold the contract, through exported names alone, on every
-// selector that the system has. They need TCP on 127.0.0.1 and nothing
-// else: no file, no other program, no name service.
+// These tests hold the contract, through exported names, on every selector that
+// the system has. Only that a wait is blocked can't be told by those. They need
+// TCP on 127.0.0.1 and nothing else: no file, no other program, no name service.
 //
 // selectorsUnderTest, in the test files of the systems, lists the selectors in
 // the order in which NewDefaultSelector tries them.
@@ -27,11 +31,64 @@ type selectorUnderTest struct {
 }
 
 // Nothing here is bound to be quick. Only what hangs takes as long as hang.
-const hang = 20 * time.Second
+const hang = time.Minute
 
-// settle is for a goroutine to block. Where that takes longer on a busy
-// machine the tests still hold, but don't try what they are meant to.
-const settle = 20 * time.Millisecond
+// Selectors have buffers of 64, 128 and so on.
+const many = 150
+
+// settle is for something to happen that must not. Where that would take longer
+// the tests still hold, and find nothing.
+const settle = 5 * time.Millisecond
+
+// hangs ends the program with the stacks of all goroutines. A test that failed
+// instead would clean up, and what hangs would come out and complain as well.
+func hangs(what string) {
+	debug.SetTraceback("all")
+	go panic(what)
+	select {}
+}
+
+// within calls f, which must not hang.
+func within(t testing.TB, what string, f func()) {
+	t.Helper()
+	timer := time.AfterFunc(hang, func() { hangs(t.Name() + ": " + what + " hangs") })
+	defer timer.Stop()
+	f()
+}
+
+// eventually waits for what there is nothing to wait for.
+func eventually(what string, f func() bool) {
+	for begin := time.Now(); !f(); time.Sleep(100 * time.Microsecond) {
+		if time.Since(begin) > hang {
+			hangs(what + ": that never comes")
+		}
+	}
+}
+
+// spawn is what sync.WaitGroup.Go is from Go 1.25 on.
+func spawn(group *sync.WaitGroup, f func()) {
+	group.Add(1)
+	go func() {
+		defer group.Done()
+		f()
+	}()
+}
+
+// Tests that look for something by chance, or in all that can be combined, have
+// a long form.
+var longTests = os.Getenv("SELECTORS_LONG") != ""
+
+// rounds chooses how long such a test runs: under -short, without it, and in the
+// long form.
+func rounds(short, usual, long int) int {
+	switch {
+	case longTests:
+		return long
+	case testing.Short():
+		return short
+	}
+	return usual
+}
 
 // each runs a test on every selector.
 func each(t *testing.T, test func(t *testing.T, s Selector)) {
@@ -63,24 +120,36 @@ func open(t *testing.T, tt selectorUnderTest) Selector {
 	return s
 }
 
-// tcpPair returns the two ends of a connection.
-func tcpPair(t testing.TB) (a, b *net.TCPConn) {
-	t.Helper()
+// newPair returns the two ends of a connection.
+func newPair() (a, b *net.TCPConn, err error) {
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	defer l.Close()
 	b, err = net.DialTCP("tcp4", nil, l.Addr().(*net.TCPAddr))
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	t.Cleanup(func() { b.Close() })
 	a, err = l.AcceptTCP()
+	if err != nil {
+		b.Close()
+		return nil, nil, err
+	}
+	return a, b, nil
+}
+
+// tcpPair returns the two ends of a connection, which stay until the test ends.
+func tcpPair(t testing.TB) (a, b *net.TCPConn) {
+	t.Helper()
+	a, b, err := newPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close() })
+	t.Cleanup(func() {
+		a.Close()
+		b.Close()
+	})
 	return a, b
 }
 
@@ -90,6 +159,17 @@ func writable(t testing.TB) *net.TCPConn {
 	t.Helper()
 	c, _ := tcpPair(t)
 	return c
+}
+
+// writables returns n of them.
+func writables(t testing.TB, n int) []*net.TCPConn {
+	t.Helper()
+	var list []*net.TCPConn
+	for len(list) < n {
+		a, b := tcpPair(t)
+		list = append(list, a, b)
+	}
+	return list[:n]
 }
 
 func fdOf(t testing.TB, c syscall.Conn) int {
@@ -152,31 +232,48 @@ type answer struct {
 	err   error
 }
 
-// start begins a wait and gives it time to block.
-func start(wait func() ([]Ready, error)) <-chan answer {
-	c := make(chan answer, 1)
-	go func() {
-		ready, err := wait()
-		c <- answer{ready, err}
-	}()
-	time.Sleep(settle)
+// start begins waits of a selector, and returns when they are blocked, or have
+// ended. Blocked is who is in the kernel, or nearly: one who is not there yet
+// changes nothing but what is tried.
+func start(s Selector, waits ...func() ([]Ready, error)) <-chan answer {
+	c := make(chan answer, len(waits))
+	before := blocked(s)
+	for _, wait := range waits {
+		go func() {
+			ready, err := wait()
+			c <- answer{ready, err}
+		}()
+	}
+	eventually("waits block", func() bool {
+		return blocked(s)+len(c) >= before+len(waits)
+	})
 	return c
 }
 
+// blocked returns how many waits of a selector are blocked. No exported name
+// tells that.
+func blocked(s Selector) int {
+	c := coreOf(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.blocked
+}
+
 func startSelect(s Selector, timeout time.Duration) <-chan answer {
-	return start(func() ([]Ready, error) { return s.Select(timeout) })
+	return startSelects(s, timeout, 1)
+}
+
+// startSelects begins n waits, whose answers come in any order.
+func startSelects(s Selector, timeout time.Duration, n int) <-chan answer {
+	wait := func() ([]Ready, error) { return s.Select(timeout) }
+	return start(s, slices.Repeat([]func() ([]Ready, error){wait}, n)...)
 }
 
 // end returns the answer of a wait.
-func end(t testing.TB, c <-chan answer) answer {
+func end(t testing.TB, c <-chan answer) (a answer) {
 	t.Helper()
-	select {
-	case a := <-c:
-		return a
-	case <-time.After(hang):
-		t.Fatal("the wait does not end")
-		panic("not reached")
-	}
+	within(t, "a wait", func() { a = <-c })
+	return a
 }
 
 func stillBlocked(t testing.TB, c <-chan answer) {
@@ -186,21 +283,6 @@ func stillBlocked(t testing.TB, c <-chan answer) {
 	case a := <-c:
 		t.Fatalf("the wait ended with %v, %v", format(a.ready), a.err)
 	default:
-	}
-}
-
-// within fails the test if f hangs.
-func within(t testing.TB, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	select {
-	case <-done:
-	case <-time.After(hang):
-		t.Fatalf("%s hangs", what)
 	}
 }
 
@@ -313,9 +395,6 @@ func noKey(key *SelectorKey, err error) error {
 	}
 	return err
 }
-
-// Selectors have buffers of 64, 128 and so on.
-const many = 150
 
 // waitKinds are the ways to wait.
 var waitKinds = []struct {

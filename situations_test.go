@@ -46,9 +46,6 @@ const (
 	situationRW     = EventRead | EventWrite
 	situationHalf   = situationRW | EventHangup // the other side sends nothing more
 	situationHungUp = allEvents
-
-	// situationHang is what only a broken selector waits for.
-	situationHang = 20 * time.Second
 )
 
 // situationNoHangup has the selectors that can't tell a half-close from data,
@@ -272,7 +269,7 @@ func (si *situation) test(t *testing.T, selector string, open func() (Selector, 
 	interests := si.interests
 	switch {
 	case interests != nil:
-	case testing.Short():
+	case !longTests:
 		interests = []EventMask{EventRead, EventWrite, situationRW, situationRW | EventPriority, EventHangup, EventRead | EventHangup, allEvents}
 	default:
 		for interest := EventMask(1); interest <= allEvents; interest++ {
@@ -333,21 +330,19 @@ func situationRun(t *testing.T, s Selector, selector string, fileobj any, event 
 		timeout := Forever
 		asleep := interest&^row.asleep == 0
 		if want == 0 || asleep {
-			timeout = 5 * time.Millisecond
+			timeout = time.Millisecond
 		}
-		answers := make(chan situationAnswer, 1)
-		start := time.Now()
-		go func() {
+		var took time.Duration
+		begin := time.Now()
+		c := start(s, func() ([]Ready, error) {
 			ready, err := s.Select(timeout)
-			answers <- situationAnswer{ready, err, time.Since(start)}
-		}()
-		for s.(interface{ situationBlocked() bool }).situationBlocked() == false && len(answers) == 0 {
-			time.Sleep(50 * time.Microsecond)
-		}
-		time.Sleep(500 * time.Microsecond) // on the way into the kernel
+			took = time.Since(begin)
+			return ready, err
+		})
 		event()
 		select {
-		case a := <-answers:
+		case got := <-c:
+			a := situationAnswer{got.ready, got.err, took}
 			if want == 0 {
 				a.nothing(t, key, perhaps, timeout)
 				return
@@ -355,22 +350,22 @@ func situationRun(t *testing.T, s Selector, selector string, fileobj any, event 
 			if mask := a.mask(t, key); mask == 0 && !asleep || mask&^(want|perhaps) != 0 {
 				t.Fatalf("the wait found %v, want %v", mask, want)
 			}
-		case <-time.After(situationHang):
+		case <-time.After(hang):
 			t.Errorf("the wait doesn't end, want %v", want)
-			s.Close()
-			<-answers
+			s.Close() // so that the next one is tried as well
+			end(t, c)
 			t.FailNow()
 		}
 	}
 	if want == 0 {
-		const timeout = 4 * time.Millisecond
+		const timeout = time.Millisecond
 		start := time.Now()
 		ready, err := s.Select(timeout)
 		situationAnswer{ready, err, time.Since(start)}.nothing(t, key, perhaps, timeout)
 		return
 	}
 	// What was sent may still be on its way, so that not all bits show at once.
-	for deadline := time.Now().Add(situationHang); ; {
+	for deadline := time.Now().Add(hang); ; {
 		ready, err := s.Select(time.Second)
 		mask := situationAnswer{ready, err, 0}.mask(t, key)
 		if mask&^perhaps == want {
@@ -414,13 +409,6 @@ func situationRefused(t *testing.T, s Selector, fileobj any, interest EventMask)
 		t.Fatalf("a refused Modify has left %v (%v), want %v", got, err, key)
 	}
 	return key
-}
-
-// situationBlocked reports whether a wait is in the kernel, or nearly.
-func (s *core) situationBlocked() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.blocked > 0
 }
 
 type situationAnswer struct {

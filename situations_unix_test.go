@@ -114,7 +114,7 @@ func init() {
 			make: func(t *testing.T) (any, func()) {
 				a, b := situationTCP(t)
 				situationOK(t, b.SetLinger(0))
-				situationFill(t, situationFD(t, b))
+				situationFillTCP(t, b)
 				return a, func() { situationOK(t, b.Close()) }
 			},
 			want: situationHungUp,
@@ -565,23 +565,19 @@ func situationUrgent(t *testing.T, c *net.TCPConn) {
 func situationFull(t *testing.T) *net.TCPConn {
 	t.Helper()
 	situationFullOnce.Do(func() {
-		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		situationOK(t, err)
-		defer l.Close()
-		b, err := net.DialTCP("tcp4", nil, l.Addr().(*net.TCPAddr))
-		situationOK(t, err)
-		a, err := l.AcceptTCP()
+		a, b, err := newPair()
 		situationOK(t, err)
 		situationOK(t, a.SetWriteBuffer(16<<10))
 		situationOK(t, b.SetReadBuffer(16<<10))
 		situationFullEnds = [2]*net.TCPConn{a, b}
-		for situationFill(t, situationFD(t, a)) {
+		for situationFillTCP(t, a) {
 			time.Sleep(150 * time.Millisecond)
 		}
 	})
 	if situationFullEnds[1] == nil {
 		t.Fatal("there is none")
 	}
+	situationFill(t, situationFD(t, situationFullEnds[0])) // a later one still
 	return situationFullEnds[0]
 }
 
@@ -590,26 +586,37 @@ var (
 	situationFullEnds [2]*net.TCPConn // to the end of the process
 )
 
-// situationFill writes until nothing fits any more, also not a little later,
-// when what was on its way has arrived. It reports whether anything did.
+// situationFill writes until nothing fits any more, and reports whether anything
+// did.
 func situationFill(t *testing.T, fd int) (written bool) {
 	t.Helper()
 	block := make([]byte, 4096)
-	for quiet := 0; quiet < 3; {
+	for {
 		_, err := unix.Write(fd, block)
 		if err == unix.EAGAIN {
 			_, err = unix.Write(fd, block[:1])
 		}
 		switch err {
 		case nil:
-			quiet, written = 0, true
+			written = true
 		case unix.EAGAIN, unix.ENOBUFS:
-			quiet++
-			time.Sleep(2 * time.Millisecond)
+			return written
 		case unix.EINTR:
 		default:
 			t.Fatal(err)
 		}
+	}
+}
+
+// situationFillTCP does that also a little later, when what was on its way has
+// arrived.
+func situationFillTCP(t *testing.T, c *net.TCPConn) (written bool) {
+	t.Helper()
+	for quiet := 0; quiet < 3; quiet++ {
+		if situationFill(t, situationFD(t, c)) {
+			quiet, written = 0, true
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
 	return written
 }

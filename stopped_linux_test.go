@@ -73,7 +73,9 @@ func TestAStopDoesNotLengthenAWait(t *testing.T) {
 			lines := bufio.NewReader(out)
 			expect := func(want string) {
 				t.Helper()
-				line, err := lines.ReadString('\n')
+				var line string
+				var err error
+				within(t, "the child", func() { line, err = lines.ReadString('\n') })
 				if err != nil || !strings.HasPrefix(line, want) {
 					t.Fatalf("the child says %q, %v; want %q", line, err, want)
 				}

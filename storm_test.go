@@ -6,6 +6,7 @@ package selectors
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -22,10 +23,16 @@ type record struct {
 // A storm checks what a selector reports while registrations come and go: no
 // key in a Select that began after its Unregister returned.
 type storm struct {
-	t     *testing.T
-	s     Selector
-	clock atomic.Int64
-	over  atomic.Bool
+	t      *testing.T
+	s      Selector
+	clock  atomic.Int64
+	over   atomic.Bool
+	fail   sync.Once
+	failed chan struct{} // closed by fail
+}
+
+func newStorm(t *testing.T, s Selector) *storm {
+	return &storm{t: t, s: s, failed: make(chan struct{})}
 }
 
 // watch selects until the storm is over.
@@ -33,10 +40,7 @@ func (m *storm) watch(wait func() ([]Ready, error)) {
 	for !m.over.Load() {
 		began := m.clock.Add(1)
 		ready, err := wait()
-		if err != nil {
-			m.t.Errorf("Select: %v", err)
-			return
-		}
+		m.check(err)
 		seen := make(map[*SelectorKey]bool)
 		for _, r := range ready {
 			rec := r.Key.Data.(*record)
@@ -59,49 +63,51 @@ func (m *storm) watch(wait func() ([]Ready, error)) {
 	}
 }
 
+// check ends the goroutine of a worker or watcher for which something fails,
+// and those that wait for what can't come any more.
+func (m *storm) check(err error) {
+	if err != nil {
+		m.t.Error(err)
+		m.fail.Do(func() { close(m.failed) })
+		runtime.Goexit()
+	}
+}
+
 func (m *storm) register(fileobj any, events EventMask) *record {
 	rec := &record{reported: make(chan EventMask, 1)}
-	if _, err := m.s.Register(fileobj, events, rec); err != nil {
-		m.t.Errorf("Register: %v", err)
-	}
+	_, err := m.s.Register(fileobj, events, rec)
+	m.check(err)
 	return rec
 }
 
 func (m *storm) unregister(fileobj any, rec *record) {
-	if _, err := m.s.Unregister(fileobj); err != nil {
-		m.t.Errorf("Unregister: %v", err)
-	}
+	_, err := m.s.Unregister(fileobj)
+	m.check(err)
 	rec.gone.Store(m.clock.Add(1))
 }
 
 // expect waits until rec is reported with an event.
 func (m *storm) expect(rec *record, event EventMask) {
-	timeout := time.After(hang)
-	for {
-		select {
-		case got := <-rec.reported:
-			if got&event != 0 {
-				return
+	within(m.t, fmt.Sprintf("a worker, for which %v was lost,", event), func() {
+		for got := EventMask(0); got&event == 0; {
+			select {
+			case got = <-rec.reported:
+			case <-m.failed:
+				runtime.Goexit()
 			}
-		case <-timeout:
-			m.t.Errorf("%v is lost", event)
-			return
 		}
-	}
+	})
 }
 
 // run lets workers do their rounds while others select, for a while.
 func (m *storm) run(workers ...func()) {
-	length := 700 * time.Millisecond
-	if testing.Short() {
-		length = 100 * time.Millisecond
-	}
+	length := time.Duration(rounds(50, 200, 2000)) * time.Millisecond
 	var watchers, working sync.WaitGroup
 	for range 2 {
-		watchers.Go(func() { m.watch(func() ([]Ready, error) { return m.s.Select(Forever) }) })
+		spawn(&watchers, func() { m.watch(func() ([]Ready, error) { return m.s.Select(Forever) }) })
 	}
-	watchers.Go(func() { m.watch(func() ([]Ready, error) { return m.s.SelectContext(context.Background()) }) })
-	watchers.Go(func() {
+	spawn(&watchers, func() { m.watch(func() ([]Ready, error) { return m.s.SelectContext(context.Background()) }) })
+	spawn(&watchers, func() {
 		var dst []Ready
 		m.watch(func() (_ []Ready, err error) {
 			dst, err = m.s.AppendReady(dst[:0], 100*time.Microsecond)
@@ -110,58 +116,64 @@ func (m *storm) run(workers ...func()) {
 	})
 	begin := time.Now()
 	for _, round := range workers {
-		working.Go(func() {
+		spawn(&working, func() {
 			for time.Since(begin) < length && !m.t.Failed() {
 				round()
 			}
 		})
 	}
-	within(m.t, "a worker", working.Wait)
+	working.Wait()
 	m.over.Store(true)
-	stop := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
-		defer close(stop)
+		defer close(stopped)
 		watchers.Wait()
 	}()
-	for begin := time.Now(); ; {
-		m.s.Wakeup()
-		select {
-		case <-stop:
-			if n := m.s.GetMap().Len(); n != 0 && !m.t.Failed() {
-				m.t.Errorf("%d keys are left", n)
-			}
-			return
-		case <-time.After(time.Millisecond):
-			if time.Since(begin) > hang {
-				m.t.Fatal("a wait hangs")
+	within(m.t, "a wait", func() {
+		for {
+			m.s.Wakeup()
+			select {
+			case <-stopped:
+				return
+			case <-time.After(time.Millisecond):
 			}
 		}
+	})
+	if n := m.s.GetMap().Len(); n != 0 && !m.t.Failed() {
+		m.t.Errorf("%d keys are left", n)
 	}
 }
 
 func TestNothingIsLostOrReportedLateInAStorm(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		m := &storm{t: t, s: s}
+		m := newStorm(t, s)
 		var workers []func()
 		for range 3 {
 			a, b := tcpPair(t)
 			workers = append(workers, func() {
 				rec := m.register(a, EventRead)
-				send(t, b)
+				_, err := b.Write([]byte("x"))
+				m.check(err)
 				m.expect(rec, EventRead)
-				if key, err := s.Modify(a, EventWrite, rec); err != nil || key.Data != any(rec) {
-					t.Errorf("Modify = %v, %v", key, err)
+				key, err := s.Modify(a, EventWrite, rec)
+				m.check(err)
+				if key.Data != any(rec) {
+					t.Errorf("Modify = %v", key)
 				}
 				m.expect(rec, EventWrite)
 				m.unregister(a, rec)
-				receive(t, a)
+				_, err = a.Read(make([]byte, 1))
+				m.check(err)
 			})
-			workers = append(workers, func() {
-				c := writable(t) // a new socket, most often with an old number
+			workers = append(workers, func() { // a new socket, most often with an old number
+				c, peer, err := newPair()
+				m.check(err)
 				rec := m.register(c, EventRead|EventWrite)
 				m.expect(rec, EventWrite)
 				m.unregister(c, rec)
+				c.SetLinger(0) // a port for each would be kept for a minute
 				c.Close()
+				peer.Close()
 			})
 		}
 		workers = append(workers, func() {
@@ -175,7 +187,7 @@ func TestNothingIsLostOrReportedLateInAStorm(t *testing.T) {
 			if n > 7 {
 				t.Errorf("%d keys", n)
 			}
-			wakeup(t, s)
+			m.check(s.Wakeup())
 			time.Sleep(time.Millisecond)
 		})
 		m.run(workers...)

@@ -18,32 +18,34 @@ import (
 // file registers a pipe's read end in a storm, unless another one's key still
 // has its number.
 func (m *storm) file(events EventMask) (r, w int, rec *record) {
-	var p [2]int
-	if err := unix.Pipe(p[:]); err != nil {
-		m.t.Error(err)
-		return
-	}
+	r, w = m.pipe()
 	rec = &record{reported: make(chan EventMask, 1)}
-	if _, err := m.s.Register(p[0], events, rec); err != nil {
+	if _, err := m.s.Register(r, events, rec); err != nil {
 		if !errors.Is(err, ErrRegistered) {
-			m.t.Errorf("Register: %v", err)
+			m.check(err)
 		}
 		rec = nil
 	}
-	return p[0], p[1], rec
+	return r, w, rec
+}
+
+func (m *storm) pipe() (r, w int) {
+	var p [2]int
+	m.check(unix.Pipe(p[:]))
+	return p[0], p[1]
+}
+
+func (m *storm) write(fd int) {
+	_, err := unix.Write(fd, []byte("x"))
+	m.check(err)
 }
 
 // stormWorkers open, register, duplicate and close without regard to order.
 func (m *storm) stormWorkers() []func() {
-	write := func(fd int) {
-		if _, err := unix.Write(fd, []byte("x")); err != nil {
-			m.t.Error(err)
-		}
-	}
 	inOrder := func() {
 		r, w, rec := m.file(EventRead)
 		if rec != nil {
-			write(w)
+			m.write(w)
 			m.expect(rec, EventRead)
 			m.unregister(r, rec)
 		}
@@ -53,10 +55,8 @@ func (m *storm) stormWorkers() []func() {
 	survivor := func() { // a duplicate keeps the file open and ready
 		r, w, rec := m.file(EventRead)
 		d, err := unix.Dup(r)
-		if err != nil {
-			m.t.Error(err)
-		}
-		write(w)
+		m.check(err)
+		m.write(w)
 		if rec != nil {
 			m.expect(rec, EventRead)
 		}
@@ -88,7 +88,7 @@ func (m *storm) stormWorkers() []func() {
 			} else if errors.Is(err, unix.EBADF) {
 				rec.gone.Store(m.clock.Add(1))
 			} else {
-				m.t.Errorf("Modify: %v", err)
+				m.check(err)
 			}
 		}
 		unix.Close(w)
@@ -98,7 +98,7 @@ func (m *storm) stormWorkers() []func() {
 
 func TestNothingIsLostOrReportedLateWhileDescriptorsAreClosedAndReused(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		m := &storm{t: t, s: s}
+		m := newStorm(t, s)
 		m.run(m.stormWorkers()...)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestWithNobodyBlockedTheNextWaitOfAnyKindTakesTheWakeup(t *testing.T) {
@@ -69,7 +68,7 @@ func TestWakeupEndsABlockedWaitOfAnyKind(t *testing.T) {
 				if strings.Contains(kind.name, "0") || strings.Contains(kind.name, "-1") {
 					continue
 				}
-				c := start(func() ([]Ready, error) { return kind.wait(s) })
+				c := start(s, func() ([]Ready, error) { return kind.wait(s) })
 				wakeup(t, s)
 				wants(t, end(t, c))
 				idle(t, s)
@@ -81,14 +80,7 @@ func TestWakeupEndsABlockedWaitOfAnyKind(t *testing.T) {
 func TestWakeupEndsAtLeastOneOfSeveralBlockedWaits(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		const n = 4
-		c := make(chan answer, n)
-		for range n {
-			go func() {
-				ready, err := s.Select(Forever)
-				c <- answer{ready, err}
-			}()
-		}
-		time.Sleep(settle)
+		c := startSelects(s, Forever, n)
 		for range n {
 			wakeup(t, s)
 			wants(t, end(t, c))
@@ -102,22 +94,20 @@ func TestNoWakeupIsLostBetweenAWaitsBeginningAndItsSleep(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		a, _ := tcpPair(t)
 		register(t, s, a, EventRead, nil)
-		rounds := 2000
-		if testing.Short() {
-			rounds = 200
-		}
 		within(t, "Select", func() {
-			for i := range rounds {
+			woken := make(chan error)
+			for i := range rounds(200, 2000, 20_000) {
 				go func() {
 					for range i % 7 {
 						runtime.Gosched()
 					}
-					if err := s.Wakeup(); err != nil {
-						t.Error(err)
-					}
+					woken <- s.Wakeup()
 				}()
 				if ready, err := s.Select(Forever); len(ready) != 0 || err != nil {
 					t.Errorf("Select = %v, %v", format(ready), err)
+				}
+				if err := <-woken; err != nil {
+					t.Error(err)
 				}
 			}
 		})
