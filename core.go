@@ -443,7 +443,7 @@ func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancella
 		s.mu.Unlock()
 		return dst, waitError(call, ErrClosed)
 	}
-	if c != nil && c.done {
+	if c != nil && c.done && c.stop == nil {
 		s.mu.Unlock()
 		return dst, errCancelled
 	}
