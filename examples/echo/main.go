@@ -12,13 +12,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"os"
 	"os/signal"
-	"time"
 
 	"github.com/go-selectors/selectors"
 )
@@ -28,11 +29,7 @@ type callback func(fileobj any, mask selectors.EventMask)
 var sel selectors.Selector
 
 func accept(fileobj any, mask selectors.EventMask) {
-	sock := fileobj.(*net.TCPListener)
-	// On some systems a client that has left already takes its connection
-	// with it, and Accept would wait for the next one.
-	sock.SetDeadline(time.Now().Add(time.Millisecond))
-	conn, err := sock.Accept() // Should be ready
+	conn, err := selectors.TryAccept(fileobj.(net.Listener)) // Should be ready
 	if err != nil {
 		say("not accepted: %v\n", err)
 		return
@@ -47,14 +44,13 @@ func accept(fileobj any, mask selectors.EventMask) {
 func read(fileobj any, mask selectors.EventMask) {
 	conn := fileobj.(net.Conn)
 	data := make([]byte, 1000)
-	n, err := conn.Read(data) // Should be ready
+	n, err := selectors.TryRead(conn, data) // Should be ready
+	if errors.Is(err, selectors.ErrWouldBlock) {
+		return
+	}
 	if err == nil {
 		say("echoing %q to %v\n", data[:n], conn.RemoteAddr())
-		// Hope it won't block: Write waits until a client that doesn't read
-		// has made room, and everybody else waits too. See examples/proxy for
-		// the cure.
-		conn.SetWriteDeadline(time.Now().Add(time.Second))
-		_, err = conn.Write(data[:n])
+		err = echo(conn, data[:n]) // Hope it won't block
 	}
 	if err != nil {
 		say("closing %v: %v\n", conn.RemoteAddr(), err)
@@ -63,9 +59,27 @@ func read(fileobj any, mask selectors.EventMask) {
 	}
 }
 
+// echo fails if a client doesn't read and there is no more room. Then its
+// connection ends. See examples/proxy for how to wait for room instead.
+func echo(conn net.Conn, data []byte) error {
+	n, err := selectors.TryWrite(conn, data)
+	if err == nil && n < len(data) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
 func main() {
 	addr := flag.String("addr", "localhost:1234", "the address to listen on")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Echo sends back what it is sent. Talk to it with: nc localhost 1234\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
@@ -88,6 +102,7 @@ func main() {
 	for {
 		events, err := sel.SelectContext(ctx)
 		if ctx.Err() != nil {
+			say("\n")
 			return // Ctrl-C
 		}
 		if err != nil {

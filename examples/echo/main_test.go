@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { program.Main(m, main) }
 // start runs the server on a free port.
 func start(t *testing.T) (server *exec.Cmd, addr string) {
 	t.Helper()
-	server = exec.Command(os.Args[0], "-addr", "localhost:0")
+	server = exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
 	return server, program.Serve(t, server)
 }
 
@@ -58,6 +58,10 @@ func TestEchoesToAThousandClientsAtOnce(t *testing.T) {
 	clients := make([]*net.TCPConn, 1000)
 	for i := range clients {
 		clients[i] = dial(t, addr)
+		// Where the listen queue has 128 places, the next one waits for this one
+		// to be accepted.
+		send(t, clients[i], "hello")
+		expect(t, clients[i], "hello")
 	}
 	for round := range 3 {
 		for i, c := range clients {
