@@ -40,12 +40,12 @@ func TestAClosedDescriptorHarmsNoWaitWhenNoDescriptorIsFree(t *testing.T) {
 			for range 2 {
 				now(t, s)
 				idle(t, s)
-				turns := countTurns(s)
+				b := observe(s)
 				blocked := startSelect(s, Forever)
 				stillBlocked(t, blocked)
 				wakeup(t, s)
 				wants(t, end(t, blocked))
-				if n := turns(); n > 5 {
+				if n := b.turns.Load(); n > 5 {
 					t.Errorf("%d turns for one wait", n)
 				}
 				blocked = startSelect(s, Forever)

@@ -14,33 +14,6 @@ import (
 	"time"
 )
 
-// tryReadAll reads until the end, and waits by a selector.
-func tryReadAll(t testing.TB, fileobj any) []byte {
-	t.Helper()
-	s, err := NewDefaultSelector()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	register(t, s, fileobj, EventRead, nil)
-	var all []byte
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := TryRead(fileobj, buf)
-		all = append(all, buf[:n]...)
-		switch {
-		case err == io.EOF:
-			return all
-		case err == ErrWouldBlock:
-			if ready, err := s.Select(hang); len(ready) == 0 {
-				t.Fatalf("no end after %d bytes: %v", len(all), err)
-			}
-		case err != nil:
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestTryReadGivesWhatThereIs(t *testing.T) {
 	a, b := tcpPair(t)
 	buf := make([]byte, 10)

@@ -10,12 +10,6 @@ import (
 	"time"
 )
 
-// countTurns counts how often waits of a selector go into the kernel from now
-// on, and returns a function that tells. It is called while nobody waits.
-func countTurns(s Selector) func() int64 {
-	return observe(s).turns.Load
-}
-
 // observe puts an observer between a selector and its backend. It is called
 // while nobody waits.
 func observe(s Selector) *observer {
