@@ -10,7 +10,10 @@ package proof
 
 import (
 	"os"
+	"runtime/debug"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-selectors/selectors"
 	"golang.org/x/sys/unix"
@@ -21,6 +24,88 @@ const (
 	W = selectors.EventWrite
 	P = selectors.EventPriority
 )
+
+// Nothing here is bound to be quick. Only what hangs takes as long as hang.
+const hang = time.Minute
+
+// hangs ends the program with the stacks of all goroutines, before a clean-up
+// would let those go on that hang.
+func hangs(what string) {
+	debug.SetTraceback("all")
+	go panic(what)
+	select {}
+}
+
+// within calls f, which must not hang.
+func within(t testing.TB, what string, f func()) {
+	t.Helper()
+	timer := time.AfterFunc(hang, func() { hangs(t.Name() + ": " + what + " hangs") })
+	defer timer.Stop()
+	f()
+}
+
+// eventually waits for what there is nothing to wait for.
+func eventually(what string, f func() bool) {
+	for begin := time.Now(); !f(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > hang {
+			hangs(what + ": that never comes")
+		}
+	}
+}
+
+// later calls f when a wait that begins now is blocked, most often. The function
+// that it returns waits for that.
+func later(f func()) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		time.Sleep(2 * time.Millisecond)
+		f()
+	}()
+	return func() { <-done }
+}
+
+// spawn is what sync.WaitGroup.Go is from Go 1.25 on.
+func spawn(group *sync.WaitGroup, f func()) {
+	group.Add(1)
+	go func() {
+		defer group.Done()
+		f()
+	}()
+}
+
+// rounds chooses how long a test runs that looks for something by chance: under
+// -short, without it, and with SELECTORS_LONG set.
+func rounds(short, usual, long int) int {
+	switch {
+	case os.Getenv("SELECTORS_LONG") != "":
+		return long
+	case testing.Short():
+		return short
+	}
+	return usual
+}
+
+// raiseLimit lets the process have the descriptors below n until the test ends.
+func raiseLimit(t testing.TB, n int) {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if old.Cur >= uint64(n) {
+		return
+	}
+	limit := unix.Rlimit{Cur: uint64(n), Max: max(old.Max, uint64(n))} // more than Max is for root
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Skipf("the test needs descriptors up to %d, the system allows those below %d: %v", n-1, old.Cur, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 // descriptors counts the process's open descriptors.
 func descriptors(t testing.TB) int {
