@@ -28,7 +28,7 @@ import (
 // was asked for.
 type SelectSelector struct {
 	core
-	waker windows.Handle // a socket that is connected to itself
+	waker selfConnected
 
 	// sockets is what is watched: the waker, then what is registered, without
 	// what was found closed. An entry's pos is its index here, 0 if it has
@@ -53,8 +53,8 @@ func NewSelectSelector() (*SelectSelector, error) {
 		return nil, err
 	}
 	s := &SelectSelector{waker: waker}
-	s.sockets = []selectSocket{{fd: waker, events: EventRead}}
-	s.init(s, s, true)
+	s.sockets = []selectSocket{{fd: waker.socket, events: EventRead}}
+	s.init(s, waker, true)
 	return s, nil
 }
 
@@ -72,13 +72,19 @@ func newSocket() (windows.Handle, error) {
 	return socket, os.NewSyscallError("WSASocket", err)
 }
 
-// newSelfConnected returns a datagram socket that sends to itself, and hears
-// nobody else.
-func newSelfConnected() (windows.Handle, error) {
+// A selfConnected is a datagram socket that sends to itself. It hears nobody
+// else, but for who guesses its port before it is connected.
+type selfConnected struct {
+	socket windows.Handle
+	port   int
+}
+
+func newSelfConnected() (selfConnected, error) {
 	socket, err := newSocket()
 	if err != nil {
-		return 0, err
+		return selfConnected{}, err
 	}
+	w := selfConnected{socket: socket}
 	// Else another process of the user's could share the port.
 	call := "setsockopt"
 	err = windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1)
@@ -88,12 +94,11 @@ func newSelfConnected() (windows.Handle, error) {
 	}
 	if err == nil {
 		call = "getsockname"
-		var self windows.Sockaddr
-		self, err = windows.Getsockname(socket)
-		if err == nil {
-			call = "connect"
-			err = windows.Connect(socket, self)
-		}
+		w.port, err = w.localPort()
+	}
+	if err == nil {
+		call = "connect"
+		err = windows.Connect(socket, &windows.SockaddrInet4{Port: w.port, Addr: [4]byte{127, 0, 0, 1}})
 	}
 	if err == nil {
 		call = "WSAIoctl"
@@ -101,11 +106,48 @@ func newSelfConnected() (windows.Handle, error) {
 		err = windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
 	}
 	if err != nil {
-		windows.Closesocket(socket)
-		return 0, os.NewSyscallError(call, err)
+		w.release()
+		return selfConnected{}, os.NewSyscallError(call, err)
 	}
-	return socket, nil
+	return w, nil
 }
+
+// localPort returns the port of the socket that the number names by now.
+func (w selfConnected) localPort() (int, error) {
+	address, err := windows.Getsockname(w.socket)
+	if err != nil {
+		return 0, err
+	}
+	in, ok := address.(*windows.SockaddrInet4)
+	if !ok {
+		return 0, windows.WSAENOTSOCK
+	}
+	return in.Port, nil
+}
+
+// check fails with WSAENOTSOCK if somebody has closed the socket.
+func (w selfConnected) check() error {
+	port, err := w.localPort()
+	if err == nil && port != w.port {
+		err = windows.WSAENOTSOCK
+	}
+	return os.NewSyscallError("getsockname", err)
+}
+
+func (w selfConnected) send() error {
+	// Not a send by package syscall: that has none without an address.
+	err := windows.WSASend(w.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
+	return os.NewSyscallError("WSASend", err)
+}
+
+// receive takes a datagram, and reports whether there was one.
+func (w selfConnected) receive() bool {
+	var n, flags uint32
+	err := windows.WSARecv(w.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, &n, &flags, nil, nil)
+	return err == nil || err == windows.WSAEMSGSIZE
+}
+
+func (w selfConnected) release() { windows.Closesocket(w.socket) }
 
 // soExclusiveAddrUse is SO_EXCLUSIVEADDRUSE of winsock2.h.
 const soExclusiveAddrUse = ^windows.SO_REUSEADDR
@@ -195,6 +237,8 @@ type selectWaiter struct {
 	hits   []*entry
 	since  uint64 // the core's changes when look was called
 	waited bool   // the answer is wait's
+	failed bool   // the call found a closed socket
+	vain   int    // calls in a row that found a closed socket which nobody else finds
 }
 
 func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
@@ -220,57 +264,43 @@ func (w *selectWaiter) prepare(dst []Ready) ([]Ready, error) {
 }
 
 func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
-	for tries := 0; ; tries++ {
+	for {
 		w.prepare(dst)
-		err := w.call(0)
-		if err == nil {
-			w.waited = false
-			ready, err := w.take(dst)
-			if len(ready) == len(dst) {
-				w.prepare(dst) // for wait
-			}
+		if err := w.call(0); err != nil {
+			return dst, err
+		}
+		w.waited = false
+		again := w.failed
+		ready, err := w.take(dst)
+		switch {
+		case err != nil || len(ready) > len(dst):
 			return ready, err
-		}
-		// One that was closed may be open again, as another socket.
-		if err != windows.WSAENOTSOCK || !w.s.dropClosed() && tries > 10 {
-			return dst, os.NewSyscallError("select", err)
+		case !again:
+			return w.prepare(dst) // for wait
 		}
 	}
-}
-
-// dropClosed stops watching the sockets that were closed while registered,
-// since select fails for all if one is closed, and reports whether there were
-// any.
-func (s *SelectSelector) dropClosed() (found bool) {
-	for i := len(s.sockets) - 1; i > 0; i-- {
-		if socket := s.sockets[i].fd; errors.Is(checkOpen(socket), windows.WSAENOTSOCK) {
-			s.remove(int(socket), s.table.find(int(socket)))
-			found = true
-		}
-	}
-	return found
 }
 
 // It never says that the time is over: the system counts from its last tick.
 func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
-	err = w.call(timeout)
 	w.waited = true
-	if err != nil {
-		w.read.clear()
-		w.write.clear()
-		w.except.clear()
-	}
-	if err == windows.WSAENOTSOCK {
-		// A closed socket is look's to find.
-		err = nil
-	}
-	return false, os.NewSyscallError("select", err)
+	return false, w.call(timeout)
 }
 
 func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
+	if w.failed {
+		return dst, w.dropClosed()
+	}
+	w.vain = 0
 	w.found = slices.Grow(w.found, max(len(w.s.sockets)-len(w.found), 0))[:len(w.s.sockets)]
 	w.hits = w.hits[:0]
 	for _, fd := range w.read.members() {
+		if fd == w.s.waker.socket {
+			if err := w.s.heard(); err != nil {
+				return dst, err
+			}
+			continue
+		}
 		w.hit(fd, EventRead)
 	}
 	for _, fd := range w.write.members() {
@@ -307,13 +337,6 @@ func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
 
 // hit notes that a socket is in a list.
 func (w *selectWaiter) hit(socket windows.Handle, events EventMask) {
-	if socket == w.s.waker {
-		if !w.s.signalled {
-			// The datagram was still on its way when drain looked for it.
-			w.s.drain()
-		}
-		return
-	}
 	e := w.s.table.find(int(socket))
 	if e == nil || e.gen > w.since || e.pos == 0 {
 		return
@@ -324,25 +347,58 @@ func (w *selectWaiter) hit(socket windows.Handle, events EventMask) {
 	w.found[e.pos] |= events
 }
 
-func (s *SelectSelector) wake() error {
-	// Not a send by package syscall: that has none without an address.
-	err := windows.WSASend(s.waker, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
-	return os.NewSyscallError("WSASend", err)
+// dropClosed makes the next call pass over the sockets that were closed while
+// registered. One that was closed may be open again, as another socket, so that
+// none is found.
+func (w *selectWaiter) dropClosed() error {
+	if w.s.dropClosed() {
+		w.vain = 0
+		return nil
+	}
+	err := w.s.waker.check()
+	if w.vain++; err == nil && w.vain > 10 {
+		err = os.NewSyscallError("select", windows.WSAENOTSOCK)
+	}
+	return err
 }
 
-func (s *SelectSelector) drain() {
-	var n, flags uint32
-	windows.WSARecv(s.waker, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, &n, &flags, nil, nil)
+// dropClosed stops watching the sockets that were closed while registered,
+// since select fails for all if one is closed, and reports whether there were
+// any.
+func (s *SelectSelector) dropClosed() (found bool) {
+	for i := len(s.sockets) - 1; i > 0; i-- {
+		if socket := s.sockets[i].fd; errors.Is(checkOpen(socket), windows.WSAENOTSOCK) {
+			s.remove(int(socket), s.table.find(int(socket)))
+			found = true
+		}
+	}
+	return found
 }
 
-func (s *SelectSelector) release() { windows.Closesocket(s.waker) }
+// heard is called when the waker is readable. If there is no signal, the
+// datagram is one that was still on its way when drain looked for it, or
+// somebody else's, or the socket is.
+func (s *SelectSelector) heard() error {
+	if s.signalled {
+		return nil
+	}
+	err := s.waker.check()
+	for err == nil && s.waker.receive() {
+	}
+	return err
+}
+
+func (s *SelectSelector) wake() error { return s.waker.send() }
+
+func (s *SelectSelector) drain() { s.waker.receive() }
 
 var procSelect = windows.NewLazySystemDLL("ws2_32.dll").NewProc("select")
 
 // A timeval is struct timeval: its longs have 32 bits on 64 bit, too.
 type timeval struct{ sec, usec int32 }
 
-// call is select. A negative timeout never ends.
+// call is select. A negative timeout never ends. It finds nothing if a socket is
+// closed.
 func (w *selectWaiter) call(timeout time.Duration) error {
 	var limit *timeval
 	if timeout == 0 {
@@ -353,8 +409,9 @@ func (w *selectWaiter) call(timeout time.Duration) error {
 	}
 	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&w.read[0])), uintptr(unsafe.Pointer(&w.write[0])),
 		uintptr(unsafe.Pointer(&w.except[0])), uintptr(unsafe.Pointer(limit)))
-	if int32(n) < 0 {
-		return err
+	w.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
+	if int32(n) < 0 && !w.failed {
+		return os.NewSyscallError("select", err)
 	}
 	return nil
 }

@@ -1,0 +1,435 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"math/bits"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Windows has no call that tells which of many sockets are ready, but its
+// socket driver, AFD, takes requests to be told when one is (IOCTL_AFD_POLL).
+// No manual describes them; winsock's own select and WSAPoll are made of them,
+// and libraries live on them (libuv, wepoll, mio). This is how they are used:
+//
+//   - A request is for one socket and for once. Whoever was reported is asked
+//     for again by the next wait, whose request ends at once if the socket is
+//     still ready. So waits are level-triggered.
+//   - When a request has ended, a packet that names it comes through the port.
+//     Until then the kernel may write to the request's memory, whatever
+//     happened to the registration, the selector and the socket meanwhile.
+//   - There is one request at a time for a socket: two at once disturb each
+//     other (trio and wepoll met that). To ask for something more, the old
+//     request is cancelled, and its packet awaited.
+
+// An afdPort is a completion port, with all that comes through it: the requests
+// and the handles that they are made by. It is what the system has given to an
+// IOCPSelector.
+type afdPort struct {
+	handle   windows.Handle // constant
+	timer    portTimer
+	groups   []*afdGroup
+	room     int          // the groups before this one are full
+	inFlight atomic.Int64 // requests whose packet nobody has taken yet
+
+	// waking says that wake was called and drain not yet. A wait reads it that
+	// has taken wake's packet, which is the only one for all who are blocked.
+	waking atomic.Bool
+}
+
+// An afdGroup is an open handle of the socket driver, and the requests that are
+// made by it. Cancelling one searches all the requests of its handle, which is
+// why a handle is not used for more.
+type afdGroup struct {
+	handle windows.Handle
+	free   uint32 // a bit for each of polls that is in nobody's use
+	polls  [groupSize]afdPoll
+}
+
+const (
+	groupSize = 32
+	allFree   = 1<<groupSize - 1
+)
+
+// An afdPoll is a request. Its index, over all groups, stands in its packet.
+type afdPoll struct {
+	status windows.IO_STATUS_BLOCK // the kernel's
+	info   afdPollInfo             // the kernel's
+	_      uint32                  // see afdPollInfoSize
+
+	fd     int
+	base   windows.Handle
+	id     uint64    // of the socket, see socketID
+	events EventMask // what is registered
+	asked  EventMask // what the kernel was asked for
+	state  pollState
+	kept   bool   // events has changed since it was asked
+	owned  bool   // it belongs to a registration
+	queued bool   // it is in the selector's list asks
+	look   uint64 // the look that asked last
+}
+
+type pollState uint8
+
+const (
+	pollIdle      pollState = iota
+	pollPending             // the kernel has it
+	pollCancelled           // the kernel had to give it back; the packet may still say something else
+)
+
+// An afdPollInfo is AFD_POLL_INFO with one AFD_POLL_HANDLE_INFO.
+type afdPollInfo struct {
+	timeout         int64
+	numberOfHandles uint32
+	exclusive       uint32
+	handle          windows.Handle
+	events          uint32
+	status          int32
+}
+
+// afdPollInfoSize is C's sizeof(AFD_POLL_INFO): on 32 bit, too, C aligns it to
+// the eight bytes of the timeout, and Go doesn't.
+const afdPollInfoSize = 32
+
+const (
+	ioctlAfdPoll = 0x00012024
+
+	afdReceive          = 0x001
+	afdReceiveExpedited = 0x002
+	afdSend             = 0x004
+	afdDisconnect       = 0x008 // the peer shut its write side
+	afdAbort            = 0x010 // for ever after a reset
+	afdLocalClose       = 0x020
+	afdAccept           = 0x080
+	afdConnectFail      = 0x100
+)
+
+// An overlappedEntry is OVERLAPPED_ENTRY, a packet.
+type overlappedEntry struct {
+	key      uintptr // one of those below, or it is somebody else's
+	context  uintptr // a poll's index plus one: without a context the kernel sends no packet
+	internal uintptr
+	bytes    uint32
+}
+
+const (
+	wakeKey = iota
+	timerKey
+	pollKey
+)
+
+// newPort opens a completion port.
+func newPort() (*afdPort, error) {
+	// The number of threads that may run must not be limited: the system
+	// counts one that took a packet as running until it waits again, and
+	// lets others sleep beside a packet.
+	handle, err := windows.CreateIoCompletionPort(windows.InvalidHandle, 0, 0, 0xffffffff)
+	if err != nil {
+		return nil, os.NewSyscallError("CreateIoCompletionPort", err)
+	}
+	p := &afdPort{handle: handle}
+	p.timer.create()
+	return p, nil
+}
+
+// drivers has the handles of the socket driver that are open in this process.
+// They are no sockets, and a request about one of them ends Wine's server,
+// and with it all programs. The number of a closed socket that is still
+// registered may be given to one of them: none is opened while a request is made.
+var drivers struct {
+	sync.RWMutex
+	handles map[windows.Handle]struct{}
+}
+
+// createGroup makes room for more polls.
+func (p *afdPort) createGroup() error {
+	// A name below the device opens the driver without a socket.
+	name, err := windows.NewNTUnicodeString(`\Device\Afd\Selectors`)
+	if err != nil {
+		return err
+	}
+	g := &afdGroup{free: allFree}
+	attributes := windows.OBJECT_ATTRIBUTES{ObjectName: name}
+	attributes.Length = uint32(unsafe.Sizeof(attributes))
+	var status windows.IO_STATUS_BLOCK
+	drivers.Lock()
+	err = windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
+		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, windows.FILE_OPEN, 0, 0, 0)
+	if err == nil {
+		if drivers.handles == nil {
+			drivers.handles = make(map[windows.Handle]struct{})
+		}
+		drivers.handles[g.handle] = struct{}{}
+	}
+	drivers.Unlock()
+	if err != nil {
+		return ntError("NtCreateFile", err.(windows.NTStatus))
+	}
+	_, err = windows.CreateIoCompletionPort(g.handle, p.handle, pollKey, 0)
+	err = os.NewSyscallError("CreateIoCompletionPort", err)
+	if err == nil {
+		err = g.configure()
+	}
+	if err != nil {
+		g.close()
+		return err
+	}
+	p.groups = append(p.groups, g)
+	return nil
+}
+
+func (g *afdGroup) configure() error {
+	// Not FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: a poll that ends at once has a
+	// packet as well.
+	err := windows.SetFileCompletionNotificationModes(g.handle, windows.FILE_SKIP_SET_EVENT_ON_HANDLE)
+	return os.NewSyscallError("SetFileCompletionNotificationModes", err)
+}
+
+func (g *afdGroup) close() {
+	drivers.Lock()
+	windows.CloseHandle(g.handle)
+	delete(drivers.handles, g.handle)
+	drivers.Unlock()
+}
+
+// allocate returns the index of a poll that was unused, if there is one.
+func (p *afdPort) allocate() (uint32, bool) {
+	for ; p.room < len(p.groups); p.room++ {
+		if g := p.groups[p.room]; g.free != 0 {
+			k := bits.TrailingZeros32(g.free)
+			g.free &^= 1 << k
+			g.polls[k] = afdPoll{}
+			return uint32(p.room*groupSize + k), true
+		}
+	}
+	return 0, false
+}
+
+// give makes a poll unused, and closes what is then needed no more, but for one
+// handle: who comes and goes must not open and close one each time.
+func (p *afdPort) give(i uint32) {
+	p.groups[i/groupSize].free |= 1 << (i % groupSize)
+	p.room = min(p.room, int(i/groupSize))
+	for n := len(p.groups); n > 1 && p.groups[n-1].free == allFree && p.groups[n-2].free == allFree; n-- {
+		p.groups[n-1].close()
+		p.groups[n-1] = nil
+		p.groups = p.groups[:n-1]
+	}
+}
+
+// poll returns a poll by its index, nil if there is none.
+func (p *afdPort) poll(i uint32) *afdPoll {
+	if int(i/groupSize) >= len(p.groups) {
+		return nil
+	}
+	return &p.groups[i/groupSize].polls[i%groupSize]
+}
+
+// ask makes a request. It fails with WSAENOTSOCK if the number names no socket
+// any more.
+func (p *afdPort) ask(i uint32, interest uint32) error {
+	g, poll := p.groups[i/groupSize], p.poll(i)
+	poll.info = afdPollInfo{
+		timeout:         1<<63 - 1,
+		numberOfHandles: 1,
+		handle:          poll.base,
+		events:          interest,
+	}
+	poll.status.Status = windows.STATUS_PENDING
+	status := windows.NTStatus(windows.STATUS_INVALID_HANDLE)
+	p.inFlight.Add(1)
+	drivers.RLock()
+	if _, ours := drivers.handles[poll.base]; !ours {
+		status = ntDeviceIoControlFile(g.handle, uintptr(i)+1, &poll.status,
+			ioctlAfdPoll, unsafe.Pointer(&poll.info), afdPollInfoSize)
+	}
+	drivers.RUnlock()
+	switch status {
+	case 0, windows.STATUS_PENDING:
+		return nil
+	}
+	p.inFlight.Add(-1)
+	switch status {
+	case windows.STATUS_INVALID_HANDLE, windows.STATUS_OBJECT_TYPE_MISMATCH:
+		if err := g.configure(); err != nil {
+			return err // somebody has closed the driver's handle
+		}
+		return os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK)
+	}
+	return ntError("NtDeviceIoControlFile", status)
+}
+
+// cancel takes a request back. Its packet comes in any case, and may have come
+// already (STATUS_NOT_FOUND).
+func (p *afdPort) cancel(i uint32) {
+	ntCancelIoFileEx(p.groups[i/groupSize].handle, &p.poll(i).status)
+}
+
+// receive takes packets, and gives a wake-up back that it has taken away from
+// others. A negative timeout never ends.
+func (p *afdPort) receive(packets []overlappedEntry, timeout time.Duration) (int, error) {
+	n, err := getQueuedCompletionStatusEx(p.handle, packets, timeout)
+	woken := false
+	for i := range packets[:n] {
+		switch packets[i].key {
+		case wakeKey:
+			woken = true
+		case pollKey:
+			p.inFlight.Add(-1)
+		}
+	}
+	// Only for want of memory the system refuses that, and the others must
+	// not sleep on for it.
+	for woken && p.waking.Load() && p.post() != nil {
+		time.Sleep(time.Millisecond)
+	}
+	return n, err
+}
+
+func (p *afdPort) post() error {
+	err := windows.PostQueuedCompletionStatus(p.handle, 0, wakeKey, nil)
+	return os.NewSyscallError("PostQueuedCompletionStatus", err)
+}
+
+// abandoned has the groups whose memory the kernel may still write to, although
+// their port is gone.
+var abandoned struct {
+	sync.Mutex
+	groups []*afdGroup
+}
+
+// release takes back all requests before it closes the handles.
+func (p *afdPort) release() {
+	p.waking.Store(false)
+	for _, g := range p.groups {
+		ntCancelIoFileEx(g.handle, nil)
+	}
+	packets := make([]overlappedEntry, 64)
+	for p.inFlight.Load() > 0 {
+		if n, err := p.receive(packets, cancelGrace); err != nil || n == 0 {
+			// If a packet is missing, which nobody has seen, the memory is
+			// given up rather than given back.
+			abandoned.Lock()
+			abandoned.groups = slices.Concat(abandoned.groups, p.groups)
+			abandoned.Unlock()
+			break
+		}
+	}
+	for _, g := range p.groups {
+		g.close()
+	}
+	p.groups = nil
+	p.timer.close()
+	windows.CloseHandle(p.handle)
+}
+
+// cancelGrace bounds how long anybody waits for the packet of a cancelled poll.
+// The packet is on its way: it goes by way of the thread that made the
+// request, which the kernel interrupts for it.
+const cancelGrace = 100 * time.Millisecond
+
+// baseSocket returns the socket that the driver knows: a layered service
+// provider may have put one of its own before it. It fails with WSAENOTSOCK for
+// what is no open socket, but not on Wine.
+func baseSocket(socket windows.Handle) (windows.Handle, error) {
+	for {
+		base, err := socketIoctl(socket, sioBaseHandle)
+		if err == nil {
+			return base, nil
+		}
+		// Some providers refuse that, in order to stay in the way, and yet
+		// tell the next one down for polling (wepoll, trio and mio met them).
+		next, nextErr := socketIoctl(socket, sioBspHandlePoll)
+		if nextErr != nil || next == socket {
+			return 0, os.NewSyscallError("WSAIoctl", err)
+		}
+		socket = next
+	}
+}
+
+const (
+	sioBaseHandle    = 0x48000022
+	sioBspHandlePoll = 0x4800001d
+)
+
+// socketIoctl asks for a handle.
+func socketIoctl(socket windows.Handle, code uint32) (handle windows.Handle, err error) {
+	var n uint32
+	err = windows.WSAIoctl(socket, code, nil, 0,
+		(*byte)(unsafe.Pointer(&handle)), uint32(unsafe.Sizeof(handle)), &n, nil, 0)
+	return handle, err
+}
+
+// What x/sys lacks.
+var (
+	ntdll    = windows.NewLazySystemDLL("ntdll.dll")
+	kernel32 = windows.NewLazySystemDLL("kernel32.dll")
+
+	procNtDeviceIoControlFile       = ntdll.NewProc("NtDeviceIoControlFile")
+	procNtCancelIoFileEx            = ntdll.NewProc("NtCancelIoFileEx")
+	procGetQueuedCompletionStatusEx = kernel32.NewProc("GetQueuedCompletionStatusEx")
+)
+
+// ntDeviceIoControlFile uses one buffer for question and answer.
+func ntDeviceIoControlFile(file windows.Handle, context uintptr, status *windows.IO_STATUS_BLOCK, code uint32, buffer unsafe.Pointer, size uintptr) windows.NTStatus {
+	r, _, _ := syscall.SyscallN(procNtDeviceIoControlFile.Addr(), uintptr(file), 0, 0, context, uintptr(unsafe.Pointer(status)),
+		uintptr(code), uintptr(buffer), size, uintptr(buffer), size)
+	return windows.NTStatus(r)
+}
+
+// ntCancelIoFileEx cancels a request, or all of a handle.
+func ntCancelIoFileEx(file windows.Handle, request *windows.IO_STATUS_BLOCK) {
+	var status windows.IO_STATUS_BLOCK
+	syscall.SyscallN(procNtCancelIoFileEx.Addr(), uintptr(file), uintptr(unsafe.Pointer(request)), uintptr(unsafe.Pointer(&status)))
+}
+
+// getQueuedCompletionStatusEx returns the number of packets, 0 when the timeout
+// is over. A negative timeout never ends.
+func getQueuedCompletionStatusEx(port windows.Handle, packets []overlappedEntry, timeout time.Duration) (int, error) {
+	ms := uintptr(windows.INFINITE)
+	if timeout == 0 {
+		ms = 0
+	} else if timeout > 0 {
+		ms = uintptr(ceil(timeout, time.Millisecond))
+	}
+	var n uint32
+	ok, _, err := syscall.SyscallN(procGetQueuedCompletionStatusEx.Addr(), uintptr(port), uintptr(unsafe.Pointer(&packets[0])),
+		uintptr(len(packets)), uintptr(unsafe.Pointer(&n)), ms, 0)
+	if ok == 0 {
+		if err == syscall.Errno(windows.WAIT_TIMEOUT) {
+			return 0, nil
+		}
+		return 0, os.NewSyscallError("GetQueuedCompletionStatusEx", err)
+	}
+	return int(n), nil
+}
+
+func ntError(call string, status windows.NTStatus) error {
+	return os.NewSyscallError(call, status.Errno())
+}
+
+// notTheSockets reports whether an error of ask has nothing to do with the
+// socket: the system could do it with more memory, or somebody has closed a
+// handle of the selector's own.
+func notTheSockets(err error) bool {
+	se, ok := err.(*os.SyscallError)
+	if !ok {
+		return false
+	}
+	switch se.Err {
+	case windows.ERROR_INVALID_HANDLE, windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_NO_SYSTEM_RESOURCES,
+		windows.ERROR_NOT_ENOUGH_QUOTA, windows.ERROR_WORKING_SET_QUOTA, windows.ERROR_COMMITMENT_LIMIT:
+		return true
+	}
+	return false
+}
