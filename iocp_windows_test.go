@@ -252,9 +252,11 @@ func TestTheKernelsMemoryOutlivesUnregisterAndClose(t *testing.T) {
 
 // Close frees what the kernel may write to, and so has seen every packet.
 func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
+	var ports []*afdPort
 	var groups []weak.Pointer[afdGroup]
 	func() {
 		s := newIOCP(t)
+		ports = append(ports, s.port)
 		for range 3 * groupSize {
 			a, _ := tcpPair(t)
 			register(t, s, a, EventRead, nil)
@@ -268,6 +270,7 @@ func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
 
 		// A wait that comes out after Close leaves the packets that it has taken.
 		s = newIOCP(t)
+		ports = append(ports, s.port)
 		a, _ := tcpPair(t)
 		register(t, s, a, EventWrite, nil)
 		groups = append(groups, weak.Make(s.port.groups[0]))
@@ -276,6 +279,11 @@ func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
 		}
 		s.Close()
 	}()
+	for _, p := range ports {
+		if n := p.inFlight.Load(); n != 0 {
+			t.Errorf("%d packets are missing", n)
+		}
+	}
 	if len(groups) != 4 {
 		t.Fatalf("%d groups", len(groups))
 	}
@@ -504,11 +512,16 @@ func TestModifyOfAClosedSocketUnregistersIt(t *testing.T) {
 
 func TestModifyTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		for _, withDuplicate := range []bool{false, true} {
+		for k := range 4 {
+			withDuplicate, narrowed := k&1 != 0, k&2 != 0
 			// The socket that gets the handle of the closed one.
 			other, peer := connected(t)
 			h, _ := connected(t)
-			register(t, s, h, EventRead, nil)
+			before, after := EventRead, EventWrite
+			if narrowed {
+				before, after = EventRead|EventPriority, EventRead
+			}
+			register(t, s, h, before, nil)
 			now(t, s)
 			if withDuplicate {
 				defer windows.Closesocket(duplicate(t, h))
@@ -521,9 +534,11 @@ func TestModifyTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 				}
 				d = duplicate(t, other)
 			}
-			key := modify(t, s, h, EventWrite, nil)
-			now(t, s, Ready{key, EventWrite})
-			key = modify(t, s, h, EventRead, nil)
+			key := modify(t, s, h, after, nil)
+			if !narrowed {
+				now(t, s, Ready{key, EventWrite})
+				key = modify(t, s, h, EventRead, nil)
+			}
 			now(t, s)
 			send(t, peer)
 			soon(t, s, Ready{key, EventRead})

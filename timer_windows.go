@@ -27,31 +27,36 @@ type portTimer struct {
 }
 
 var (
-	procCreateWaitableTimerEx           = kernel32.NewProc("CreateWaitableTimerExW")
-	procSetWaitableTimer                = kernel32.NewProc("SetWaitableTimer")
-	procNtCreateWaitCompletionPacket    = ntdll.NewProc("NtCreateWaitCompletionPacket")
-	procNtAssociateWaitCompletionPacket = ntdll.NewProc("NtAssociateWaitCompletionPacket")
-	procNtCancelWaitCompletionPacket    = ntdll.NewProc("NtCancelWaitCompletionPacket")
+	procCreateWaitableTimerEx = kernel32.NewProc("CreateWaitableTimerExW")
+	procSetWaitableTimer      = kernel32.NewProc("SetWaitableTimer")
+
+	// Replaced by a test: Wine 8 has none of them.
+	createWaitPacket    proc = ntdll.NewProc("NtCreateWaitCompletionPacket")
+	associateWaitPacket proc = ntdll.NewProc("NtAssociateWaitCompletionPacket")
+	cancelWaitPacket    proc = ntdll.NewProc("NtCancelWaitCompletionPacket")
 )
+
+type proc interface {
+	Find() error
+	Addr() uintptr
+}
 
 const (
 	highResolution = 0x2                     // CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, from Windows 10 1803 on
 	timerAccess    = windows.SYNCHRONIZE | 3 // and TIMER_QUERY_STATE, TIMER_MODIFY_STATE
-	packetAccess   = 1                       // modify
+	packetAccess   = windows.GENERIC_ALL
 )
 
-// create makes the timer where the system has such (Wine 8 has not).
+// create makes the timer if the system has such.
 func (t *portTimer) create() {
-	for _, proc := range []*windows.LazyProc{procNtCreateWaitCompletionPacket, procNtAssociateWaitCompletionPacket, procNtCancelWaitCompletionPacket} {
-		if proc.Find() != nil {
-			return
-		}
+	if createWaitPacket.Find() != nil || associateWaitPacket.Find() != nil || cancelWaitPacket.Find() != nil {
+		return
 	}
 	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, highResolution, timerAccess)
 	if timer == 0 {
 		return
 	}
-	status, _, _ := syscall.SyscallN(procNtCreateWaitCompletionPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), packetAccess, 0)
+	status, _, _ := syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), packetAccess, 0)
 	if status != 0 {
 		windows.CloseHandle(windows.Handle(timer))
 		return
@@ -68,7 +73,7 @@ func (t *portTimer) arm(port windows.Handle, d time.Duration) bool {
 	ok, _, _ := syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
 	if ok != 0 {
 		var signaled bool
-		status, _, _ := syscall.SyscallN(procNtAssociateWaitCompletionPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer),
+		status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer),
 			timerKey, 0, 0, 0, uintptr(unsafe.Pointer(&signaled)))
 		if status == 0 {
 			return true
@@ -81,7 +86,7 @@ func (t *portTimer) arm(port windows.Handle, d time.Duration) bool {
 
 // disarm takes the packet back, also from the port.
 func (t *portTimer) disarm() {
-	syscall.SyscallN(procNtCancelWaitCompletionPacket.Addr(), uintptr(t.packet), 1)
+	syscall.SyscallN(cancelWaitPacket.Addr(), uintptr(t.packet), 1)
 	t.busy.Store(false)
 }
 

@@ -1,0 +1,386 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// The kernel that was asked for all that and more needs no other request.
+func TestANarrowedMaskCancelsNothing(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	register(t, s, a, EventRead|EventPriority|EventHangup, nil)
+	now(t, s)
+	for _, events := range []EventMask{EventRead | EventPriority, EventPriority | EventHangup, EventHangup, EventRead | EventPriority | EventHangup, EventRead} {
+		modify(t, s, a, events, nil)
+		if len(s.leaving) != 0 || s.late != 0 || s.port.inFlight.Load() != 1 {
+			t.Fatalf("%v: %d requests leave, %d are late, %d are made", events, len(s.leaving), s.late, s.port.inFlight.Load())
+		}
+	}
+	sendUrgent(t, b) // the kernel's answer has nothing that is asked for any more
+	idle(t, s)
+	send(t, b)
+	soon(t, s, Ready{get(t, s, a), EventRead})
+}
+
+func TestANarrowedMaskLeavesOutWhatItHasNot(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		register(t, s, a, EventRead|EventPriority, nil)
+		now(t, s)
+		c := startSelect(s, Forever)
+		key := modify(t, s, a, EventPriority, nil)
+		send(t, b)
+		stillBlocked(t, c)
+		sendUrgent(t, b)
+		wants(t, end(t, c), Ready{key, EventPriority})
+		key = modify(t, s, a, EventRead|EventPriority, nil)
+		now(t, s, Ready{key, EventRead | EventPriority})
+	})
+}
+
+// reopen opens handles until one has the number of a closed one. It closes the
+// others at the end of the test.
+func reopen(t testing.TB, number windows.Handle, open func() (windows.Handle, error)) {
+	t.Helper()
+	for range 1000 {
+		h, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h == number {
+			return
+		}
+		t.Cleanup(func() { windows.CloseHandle(h) })
+	}
+	t.Fatal("the handle is not given out again")
+}
+
+// bound returns a datagram socket on a port of 127.0.0.1.
+func bound(port int) (windows.Handle, error) {
+	h, err := newSocket()
+	if err == nil {
+		err = windows.Bind(h, &windows.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	}
+	return h, err
+}
+
+// A new socket with the addresses of the closed one can't be told from it: a
+// server that listens once more.
+func TestANarrowedMaskTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		h, err := bound(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := datagramSocket(h).LocalAddr().(*net.UDPAddr)
+		register(t, s, h, EventRead|EventPriority, nil)
+		now(t, s)
+		windows.Closesocket(h)
+		reopen(t, h, newSocket)
+		defer windows.Closesocket(h)
+		if err := windows.Bind(h, &windows.SockaddrInet4{Port: address.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			t.Fatal(err)
+		}
+		key := modify(t, s, h, EventRead, nil)
+		now(t, s)
+		sender, err := bound(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer windows.Closesocket(sender)
+		if _, err := datagramSocket(sender).WriteTo([]byte("x"), address); err != nil {
+			t.Fatal(err)
+		}
+		soon(t, s, Ready{key, EventRead})
+	})
+}
+
+// The kernel's word that the old socket was closed is in the hands of a wait.
+func TestANarrowedMaskIsAskedForAgainWhereTheOldSocketWasClosed(t *testing.T) {
+	s := newIOCP(t)
+	h, err := bound(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := datagramSocket(h).LocalAddr().(*net.UDPAddr)
+	register(t, s, h, EventRead|EventPriority, nil)
+	now(t, s)
+	windows.Closesocket(h)
+	w := s.newWaiter()
+	if _, err := w.wait(hang); err != nil {
+		t.Fatal(err)
+	}
+	reopen(t, h, newSocket)
+	defer windows.Closesocket(h)
+	if err := windows.Bind(h, &windows.SockaddrInet4{Port: address.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	key := modify(t, s, h, EventRead, nil)
+	if _, err := datagramSocket(h).WriteTo([]byte("x"), address); err != nil {
+		t.Fatal(err)
+	}
+	if ready, err := w.take(nil); len(ready) != 0 || err != nil {
+		t.Fatal(format(ready), err)
+	}
+	soon(t, s, Ready{key, EventRead})
+}
+
+// A request about a handle of the driver's that is no socket ends Wine's server.
+func TestHandlesOfTheDriverAreNoSockets(t *testing.T) {
+	s := newIOCP(t)
+	for _, g := range s.port.groups {
+		if _, err := s.Register(g.handle, EventRead, nil); !errors.Is(err, windows.WSAENOTSOCK) {
+			t.Fatal(err)
+		}
+	}
+	h, peer := connected(t)
+	register(t, s, h, EventWrite, nil)
+	now(t, s, Ready{get(t, s, h), EventWrite})
+	windows.Closesocket(h)
+	other := newIOCP(t)
+	for n := 0; other.port.groups[n].handle != h; n++ {
+		if n > 1000 {
+			t.Fatal("the handle is not given out again")
+		}
+		if err := other.port.createGroup(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle(t, s)
+	if _, err := s.Modify(h, EventRead, nil); !errors.Is(err, windows.WSAENOTSOCK) {
+		t.Fatal(err)
+	}
+	key := register(t, s, peer, EventWrite, nil)
+	now(t, s, Ready{key, EventWrite})
+}
+
+func TestHandlesThatNobodyNeedsAreClosed(t *testing.T) {
+	s := newIOCP(t)
+	var conns []*net.TCPConn
+	for range 5 * groupSize {
+		a, _ := tcpPair(t)
+		register(t, s, a, EventWrite, nil)
+		conns = append(conns, a)
+	}
+	s.Select(0) // what is asked for next is gone then
+	for _, c := range conns {
+		unregister(t, s, c)
+	}
+	now(t, s)
+	if n := len(s.port.groups); n > 2 {
+		t.Errorf("%d handles are left", n)
+	}
+	key := register(t, s, conns[0], EventWrite, nil)
+	now(t, s, Ready{key, EventWrite})
+}
+
+var procGetProcessHandleCount = kernel32.NewProc("GetProcessHandleCount")
+
+func handleCount(t testing.TB) (n uint32) {
+	t.Helper()
+	ok, _, err := syscall.SyscallN(procGetProcessHandleCount.Addr(), uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&n)))
+	if ok == 0 {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestASelectorThatIsDroppedGivesItsHandlesBack(t *testing.T) {
+	for _, tt := range selectorsUnderTest {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := tcpPair(t)
+			before := handleCount(t)
+			const n = 50
+			func() {
+				for range n {
+					s, err := tt.open()
+					if err != nil {
+						t.Fatal(err)
+					}
+					register(t, s, a, EventRead, nil)
+					register(t, s, b, EventWrite, nil)
+					if ready, err := s.Select(0); err != nil || len(ready) != 1 {
+						t.Fatalf("%v, %v", format(ready), err)
+					}
+				}
+			}()
+			within(t, "giving back", func() {
+				// Others in this process open and close handles too.
+				for handleCount(t) > before+n/2 {
+					runtime.GC()
+				}
+			})
+		})
+	}
+}
+
+// Packets that the selector doesn't wait for harm nobody.
+func TestForeignPacketsAreNothing(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	key := register(t, s, a, EventRead, nil)
+	turns := observe(s).turns.Load
+	post := func() {
+		for k := range 10 {
+			err := windows.PostQueuedCompletionStatus(s.port.handle, 7, []uintptr{wakeKey, timerKey, 1000}[k%3], new(windows.Overlapped))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	post()
+	idle(t, s)
+	if n := s.port.inFlight.Load(); n != 1 {
+		t.Errorf("%d requests of one socket", n)
+	}
+	c := startSelect(s, Forever)
+	post()
+	stillBlocked(t, c)
+	send(t, b)
+	wants(t, end(t, c), Ready{key, EventRead})
+	receive(t, a)
+	wakeup(t, s)
+	wants(t, end(t, startSelect(s, Forever)))
+	if n := turns(); n > 40 {
+		t.Errorf("%d turns", n)
+	}
+}
+
+// Somebody closed a handle that isn't his.
+func TestASelectorWhoseOwnHandleIsClosedFails(t *testing.T) {
+	fails := func(t *testing.T, s Selector) {
+		t.Helper()
+		var se *os.SyscallError
+		for range 2 {
+			a := end(t, startSelect(s, hang))
+			if a.err == nil || !errors.As(a.err, &se) {
+				t.Fatalf("%v, %v", format(a.ready), a.err)
+			}
+		}
+	}
+	t.Run("port", func(t *testing.T) {
+		s := newIOCP(t)
+		windows.CloseHandle(s.port.handle)
+		fails(t, s)
+		s.port.handle = windows.InvalidHandle // Close must not close somebody else's
+	})
+	t.Run("driver", func(t *testing.T) {
+		s := newIOCP(t)
+		h, _ := connected(t)
+		defer windows.Closesocket(h)
+		key := register(t, s, h, EventWrite, nil)
+		now(t, s, Ready{key, EventWrite})
+		windows.CloseHandle(s.port.groups[0].handle)
+		fails(t, s)
+		reopen(t, s.port.groups[0].handle, newSocket) // for Close to close
+	})
+	t.Run("waker", func(t *testing.T) {
+		s, err := NewSelectSelector()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		windows.Closesocket(s.waker.socket)
+		fails(t, s)
+		reopen(t, s.waker.socket, newSocket) // for Close to close
+	})
+	t.Run("waker of a blocked wait", func(t *testing.T) {
+		s, err := NewSelectSelector()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		c := startSelect(s, Forever)
+		time.Sleep(settle) // on the way into the kernel
+		windows.Closesocket(s.waker.socket)
+		if a := end(t, c); !errors.Is(a.err, windows.WSAENOTSOCK) {
+			t.Fatalf("%v, %v", format(a.ready), a.err)
+		}
+		reopen(t, s.waker.socket, newSocket) // for Close to close
+	})
+	t.Run("waker that is another socket by now", func(t *testing.T) {
+		s, err := NewSelectSelector()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		windows.Closesocket(s.waker.socket)
+		reopen(t, s.waker.socket, func() (windows.Handle, error) { return bound(0) })
+		other := datagramSocket(s.waker.socket)
+		if _, err := other.WriteTo([]byte("x"), other.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, s)
+		if n, _, err := windows.Recvfrom(s.waker.socket, make([]byte, 9), 0); n != 1 || err != nil {
+			t.Errorf("its datagram: %v, %v", n, err)
+		}
+	})
+}
+
+func TestForeignDatagramsInTheWakerAreDrained(t *testing.T) {
+	s, err := NewSelectSelector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	turns := observe(s).turns.Load
+	foreign := func() {
+		for n := range 10 {
+			buf := windows.WSABuf{Len: uint32(n), Buf: &make([]byte, 10)[0]}
+			if err := windows.WSASend(s.waker.socket, &buf, 1, new(uint32), 0, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	foreign()
+	idle(t, s)
+	c := startSelect(s, Forever)
+	for range 3 {
+		foreign()
+		stillBlocked(t, c)
+	}
+	wakeup(t, s)
+	wants(t, end(t, c))
+	idle(t, s)
+	if n := turns(); n > 100 {
+		t.Errorf("%d turns", n)
+	}
+}
+
+// Nothing but the clock says that a timeout is over, and who rounds down goes
+// round until it is.
+func TestAWaitOfAnyLengthSleeps(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		turns := observe(s).turns.Load
+		waits := int64(0)
+		for _, d := range []time.Duration{1, 999, time.Microsecond, 500 * time.Microsecond, 999999, 2*time.Millisecond - 1} {
+			for range 10 {
+				begin := monotonic()
+				if ready, err := s.Select(d); len(ready) != 0 || err != nil {
+					t.Fatal(format(ready), err)
+				}
+				if took := monotonic() - begin; took < d {
+					t.Errorf("a wait of %v took %v", d, took)
+				}
+				waits++
+			}
+		}
+		// The kernel counts from its last tick, so that a wait may go on once.
+		if n := turns(); n > 2*waits {
+			t.Errorf("%d turns of %d waits", n, waits)
+		}
+	})
+}
