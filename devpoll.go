@@ -104,7 +104,7 @@ func (s *devpoll) watch(fd int, events EventMask) error {
 }
 
 func (s *devpoll) add(fd int, e *entry) error {
-	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+	if e.events&EventHangup != 0 && !tellsHangup() {
 		return errHangup
 	}
 	// Nobody may take the waker out, and the device polls as POLLERR (dppoll).
@@ -119,7 +119,7 @@ func (s *devpoll) add(fd int, e *entry) error {
 }
 
 func (s *devpoll) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+	if e.events&EventHangup != 0 && !tellsHangup() {
 		return errHangup
 	}
 	if err := checkOpen(fd); err != nil {

@@ -8,6 +8,7 @@ package selectors
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -42,11 +43,11 @@ type KqueueSelector struct {
 	core
 	*kqueueFiles
 
-	// steady has the descriptors that are ready for all that they are asked
-	// for, for good, and of which the kernel has nothing to tell: regular
-	// files, and what hung up in a way that made the kernel drop its knote.
-	// Guarded by mu.
-	steady map[int]struct{}
+	// steady has the descriptors that are ready for good, and of which the
+	// kernel has nothing to tell, with what they are ready for: regular files,
+	// and what hung up in a way that made the kernel drop its knote. Guarded
+	// by mu.
+	steady map[int]EventMask
 
 	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
 	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
@@ -137,13 +138,25 @@ func (s *KqueueSelector) apply(k []unix.Kevent_t) error {
 	}
 }
 
-// What an entry's pos has above an index: the directions that the descriptor
-// was not opened for. Of those the kernel takes a filter that never fires, or
-// refuses it, or fires as for a descriptor of both directions.
+// What an entry's pos has above an index.
 const (
-	noRead    = 1 << 31
-	noWrite   = 1 << 30
-	indexBits = noWrite - 1
+	// The directions that the descriptor was not opened for. Of those the
+	// kernel takes a filter that never fires, or refuses it, or fires as for a
+	// descriptor of both directions.
+	noRead  = 1 << 31
+	noWrite = 1 << 30
+
+	// socket: the filters tell the two directions apart.
+	socket = 1 << 29
+
+	// endByRead: the filter for reading is needed for the end, whether or not
+	// EventRead is asked for.
+	endByRead = 1 << 28
+
+	// deaf: the filter for writing isn't told when the peer closes.
+	deaf = 1 << 27
+
+	indexBits = deaf - 1
 )
 
 // A knote is what the kernel calls a filter on a descriptor.
@@ -151,26 +164,39 @@ type knote struct {
 	filter int
 	flags  int // 0 if there is no such knote
 	fflags uint32
+	data   int64
 }
+
+// event returns the change that makes, or with EV_DELETE removes, the knote.
+func (k *knote) event(fd, flags int) (event unix.Kevent_t) {
+	unix.SetKevent(&event, fd, k.filter, flags)
+	event.Fflags = k.fflags
+	event.Data = k.data
+	return event
+}
+
+// beyond is a low-water mark that no buffer reaches, and fits into 32 bits.
+const beyond = math.MaxInt32
 
 // knotes returns the knotes of a registration.
 //
-// What was opened for one direction alone (a FIFO, on some systems a pipe) is
-// watched in that direction for its hang-up, also when it was registered for
-// the other one alone. Then EV_CLEAR keeps away what nobody asked for.
+// A knote that is there for the end alone is called a companion here: what was
+// opened for one direction (a FIFO, on some systems a pipe) is watched in that
+// direction, also when it was registered for the other one, and EventHangup
+// is told by the filter for reading. NOTE_LOWAT keeps data away from it: on
+// sockets of every system, where filt_soread looks at the end first, but for
+// macOS, which lowers the mark to the size of the buffer, and on macOS's pipes;
+// listeners, other pipes, FIFOs and terminals don't know it. What comes
+// all the same comes once for each arrival, by EV_CLEAR, and take drops it.
 func (e *entry) knotes() [3]knote {
 	const companion = unix.EV_ADD | unix.EV_CLEAR
 	k := [...]knote{{filter: unix.EVFILT_READ}, {filter: unix.EVFILT_WRITE}, {filter: exceptFilter, fflags: noteOOB}}
 	read, write := &k[0], &k[1]
 	switch {
-	case e.pos&noRead != 0:
-		if readTellsWriter {
-			read.flags = companion
-		}
-	case e.events&EventRead != 0:
+	case e.events&EventRead != 0 && e.pos&noRead == 0:
 		read.flags = unix.EV_ADD
-	case e.pos&noWrite != 0:
-		read.flags = companion
+	case e.pos&endByRead != 0:
+		read.flags, read.fflags, read.data = companion, unix.NOTE_LOWAT, beyond
 	}
 	switch {
 	case e.pos&noWrite != 0:
@@ -189,45 +215,73 @@ func (e *entry) knotes() [3]knote {
 
 // classify finds out what kind of file fd names, and whether it is always
 // ready.
-func (s *KqueueSelector) classify(fd int, e *entry) (always bool, err error) {
+func classify(fd int, e *entry) (always bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, os.NewSyscallError("fstat", err)
-	}
-	if e.events&EventHangup != 0 {
-		return false, errHangup
 	}
 	e.pos = 0
 	kind := st.Mode & unix.S_IFMT
 	if e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0) {
 		return false, errPriority
 	}
+	hangup := e.events&EventHangup != 0
 	switch kind {
 	case unix.S_IFSOCK:
+		e.pos = socket
+		if hangup {
+			e.pos |= endByRead
+		}
+		if e.events&EventWrite != 0 && deafToClose(fd) {
+			e.pos |= endByRead | deaf
+		}
 		return false, nil
 	case unix.S_IFREG, unix.S_IFDIR:
 		return true, nil
+	case unix.S_IFCHR:
+		if hangup && !devicesEnd {
+			return false, errHangup
+		}
+	case unix.S_IFIFO:
+		if !fifosEnd && st.Dev != 0 { // it is 0 for a pipe (pipe_stat)
+			return false, noFilter(unix.EINVAL)
+		}
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
 		return false, os.NewSyscallError("fcntl", err)
 	}
-	switch flags & unix.O_ACCMODE {
-	case unix.O_RDONLY:
-		e.pos = noWrite
-	case unix.O_WRONLY:
+	mode := flags & unix.O_ACCMODE
+	switch {
+	case mode == unix.O_RDONLY:
+		e.pos = noWrite | endByRead
+	case mode == unix.O_WRONLY:
 		e.pos = noRead
+	case hangup:
+		e.pos = endByRead
+	}
+	if kind == unix.S_IFIFO && mode == deafPipes {
+		e.pos |= endByRead
 	}
 	return false, nil
 }
 
+// noFilter is the error for what the kernel has no filter for.
+func noFilter(err error) error {
+	return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("kevent", err))
+}
+
 func (s *KqueueSelector) add(fd int, e *entry) error {
-	always, err := s.classify(fd, e)
+	if fd == s.fd {
+		// DragonFly has no check (kqueue_kqfilter).
+		return os.NewSyscallError("kevent", unix.EINVAL)
+	}
+	always, err := classify(fd, e)
 	if err != nil {
 		return err
 	}
 	if always {
-		s.keep(fd)
+		s.keep(fd, EventRead|EventWrite)
 		return nil
 	}
 	return s.watch(fd, e)
@@ -240,8 +294,7 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 	n := 0
 	for _, note := range e.knotes() {
 		if note.flags != 0 {
-			unix.SetKevent(&k[n], fd, note.filter, note.flags)
-			k[n].Fflags = note.fflags
+			k[n] = note.event(fd, note.flags)
 			n++
 		}
 	}
@@ -255,10 +308,10 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 		// A pipe whose other end is gone: most kernels don't take the filter
 		// for writing any more, and NetBSD says EBADF (pipe_kqfilter). ENXIO
 		// is a terminal's that is gone (ttydev_enter on FreeBSD).
-		s.keep(fd)
+		s.keep(fd, allEvents)
 		return nil
 	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP, err == unix.ENOTSUP:
-		return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("kevent", err))
+		return noFilter(err)
 	}
 	return os.NewSyscallError("kevent", err)
 }
@@ -276,18 +329,18 @@ func (s *KqueueSelector) unwatch(fd int, e *entry) {
 }
 
 // keep makes a descriptor one that is ready for good.
-func (s *KqueueSelector) keep(fd int) {
+func (s *KqueueSelector) keep(fd int, events EventMask) {
 	if s.steady == nil {
-		s.steady = make(map[int]struct{})
+		s.steady = make(map[int]EventMask)
 	}
-	s.steady[fd] = struct{}{}
+	s.steady[fd] = events
 	s.signal()
 }
 
 func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	old := *e
 	old.events = events
-	always, err := s.classify(fd, e)
+	always, err := classify(fd, e)
 	if err == errPriority || err == errHangup {
 		return err
 	}
@@ -298,15 +351,32 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	delete(s.steady, fd)
 	if always {
 		s.unwatch(fd, &old)
-		s.keep(fd)
+		s.keep(fd, EventRead|EventWrite)
 		return nil
 	}
-	// EV_ADD doesn't change the EV_CLEAR of a knote that is there.
+	// EV_ADD doesn't change the EV_CLEAR of a knote that is there. All is one
+	// call, which ends at a knote that the kernel has dropped by itself.
+	var k [6]unix.Kevent_t
+	n := 0
 	now := e.knotes()
 	for i, note := range old.knotes() {
 		if note.flags != 0 && note.flags != now[i].flags {
-			s.update(fd, note.filter, unix.EV_DELETE, 0)
+			k[n] = note.event(fd, unix.EV_DELETE)
+			n++
 		}
+	}
+	gone := n
+	for _, note := range now {
+		if note.flags != 0 {
+			k[n] = note.event(fd, note.flags)
+			n++
+		}
+	}
+	if s.apply(k[:n]) == nil {
+		return nil
+	}
+	for i := range gone {
+		s.apply(k[i : i+1])
 	}
 	return s.watch(fd, e)
 }
@@ -434,19 +504,21 @@ func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
 		}
 		if event.Flags&(unix.EV_ONESHOT|unix.EV_CLEAR) != 0 {
 			if s.watch(fd, e) != nil && checkOpen(fd) == nil {
-				s.keep(fd)
+				s.keep(fd, allEvents)
 			}
 		}
 	}
 	w.n = 0
-	for fd := range s.steady {
+	for fd, events := range s.steady {
 		if checkOpen(fd) != nil {
 			// Closed while registered.
 			delete(s.steady, fd)
 			continue
 		}
 		e := s.table.find(fd)
-		dst = merge(dst, start, e, e.events)
+		if mask := events & e.events; mask != 0 {
+			dst = merge(dst, start, e, mask)
+		}
 	}
 	return dst, nil
 }
@@ -455,21 +527,27 @@ func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
 //
 // The filters of a socket tell its two directions apart: one that has hung up
 // has both at EV_EOF, and with one at EV_EOF the other must not be taken for
-// ready. EV_EOF comes first: beside it fflags has an error number and not
-// NOTE_OOB, and ECONNRESET contains that bit.
+// ready. All else has one end for both. EV_EOF comes first: beside it fflags
+// has an error number and not NOTE_OOB, and ECONNRESET contains that bit.
 func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0
+	if end && e.pos&socket == 0 {
+		return e.events
+	}
 	switch filter := filterOf(event); {
 	case filter == unix.EVFILT_READ:
 		if e.pos&noRead == 0 {
 			events = EventRead
+		}
+		if end {
+			events |= EventHangup
 		}
 	case filter == unix.EVFILT_WRITE:
 		events = EventWrite
 	case !end && event.Fflags&noteOOB != 0:
 		events = EventPriority
 	}
-	if end && (e.pos&(noRead|noWrite) != 0 || e.events&EventPriority != 0 && hungUp(event)) {
+	if end && (e.events&EventPriority != 0 || e.pos&deaf != 0) && hungUp(event) {
 		events = allEvents
 	}
 	return events & e.events
@@ -477,8 +555,8 @@ func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 
 // hungUp reports whether a socket with one direction at its end has the other
 // one there as well. It is asked for the sake of EventPriority, whose filter
-// doesn't know. poll says POLLHUP for the direction that it is asked for
-// (macOS), or for both (OpenBSD, DragonFly).
+// doesn't know, and of a filter for writing that is deaf. poll says POLLHUP
+// for the direction that it is asked for (macOS), or for both.
 func hungUp(event *unix.Kevent_t) bool {
 	p := [1]unix.PollFd{{Fd: int32(event.Ident), Events: unix.POLLOUT}}
 	if filterOf(event) == unix.EVFILT_WRITE {

@@ -12,5 +12,18 @@ const (
 	exceptFilter = unix.EVFILT_EXCEPT
 	noteOOB      = unix.NOTE_OOB
 
-	readTellsWriter = false
+	// deafPipes is how a pipe's write end is opened where the kernel doesn't tell
+	// its filter for writing of the reader's end while the pipe is full.
+	deafPipes = -1 // it does
+
+	// devicesEnd: the filters of terminals tell of their end.
+	devicesEnd = true
+
+	// fifosEnd: those of FIFOs do. Here a FIFO is a vnode as any other
+	// (filt_vnode_common); golang/go#24164.
+	fifosEnd = false
 )
+
+// deafToClose reports whether a socket's filter for writing isn't told when the
+// peer closes.
+func deafToClose(int) bool { return false }

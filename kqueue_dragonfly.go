@@ -12,5 +12,16 @@ const (
 	exceptFilter = unix.EVFILT_EXCEPT
 	noteOOB      = unix.NOTE_OOB
 
-	readTellsWriter = false
+	// deafPipes is how a pipe's write end is opened where the kernel doesn't tell
+	// its filter for writing of the reader's end while the pipe is full.
+	deafPipes = -1 // it does
+
+	// devicesEnd and fifosEnd: the filters of terminals and FIFOs tell of
+	// their end.
+	devicesEnd = true
+	fifosEnd   = true
 )
+
+// deafToClose reports whether a socket's filter for writing isn't told when the
+// peer closes.
+func deafToClose(int) bool { return false }

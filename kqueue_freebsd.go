@@ -4,7 +4,11 @@
 
 package selectors
 
-import "golang.org/x/sys/unix"
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
 
 const (
 	userFilter  = unix.EVFILT_USER
@@ -14,5 +18,29 @@ const (
 	exceptFilter = 0
 	noteOOB      = 0
 
-	readTellsWriter = false
+	// deafPipes is how a pipe's write end is opened where the kernel doesn't tell
+	// its filter for writing of the reader's end while the pipe is full.
+	deafPipes = -1 // it does
+
+	// devicesEnd and fifosEnd: the filters of terminals and FIFOs tell of
+	// their end.
+	devicesEnd = true
+	fifosEnd   = true
 )
+
+// deafToClose reports whether a socket's filter for writing isn't told when the
+// peer closes. That is so since FreeBSD 15 for connected unix sockets: the close
+// notes the knotes for reading alone (unp_soisdisconnected in uipc_usrreq.c).
+func deafToClose(fd int) bool {
+	if !deafUnixSockets() {
+		return false
+	}
+	name, err := unix.Getsockname(fd)
+	_, ok := name.(*unix.SockaddrUnix)
+	return ok || err != nil // to be sure
+}
+
+var deafUnixSockets = sync.OnceValue(func() bool {
+	release, err := unix.SysctlUint32("kern.osreldate")
+	return err != nil || release >= 1500000
+})

@@ -4,6 +4,8 @@
 
 package selectors
 
+import "golang.org/x/sys/unix"
+
 // What x/sys lacks, from sys/event.h.
 const (
 	userFilter  = 8 // EVFILT_USER: since NetBSD 10
@@ -13,12 +15,26 @@ const (
 	// never asked for.
 	exceptFilter = 0
 	noteOOB      = 0
-
-	// When a pipe's reader goes while the pipe is full, the filter for writing
-	// is not told, but the one for reading is (pipeclose wakes both before it
-	// marks the end that filt_pipewrite looks at).
-	readTellsWriter = true
 )
+
+const (
+	// deafPipes is how a pipe's write end is opened. When the reader goes while
+	// the pipe is full, the filter for writing is not told, but the one for
+	// reading is (pipeclose wakes both before it marks the end that
+	// filt_pipewrite looks at).
+	deafPipes = unix.O_WRONLY
+
+	// devicesEnd: the filters of terminals tell of their end. These don't
+	// (filt_ttyread, filt_ptcread).
+	devicesEnd = false
+
+	// fifosEnd: those of FIFOs do.
+	fifosEnd = true
+)
+
+// deafToClose reports whether a socket's filter for writing isn't told when the
+// peer closes.
+func deafToClose(int) bool { return false }
 
 // clockMonotonic is CLOCK_MONOTONIC of sys/time.h, which x/sys lacks here.
 const clockMonotonic = 3

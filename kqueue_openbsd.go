@@ -14,5 +14,18 @@ const (
 	exceptFilter = unix.EVFILT_EXCEPT
 	noteOOB      = unix.NOTE_OOB
 
-	readTellsWriter = false
+	// deafPipes is how a pipe's write end is opened. When the reader goes while
+	// the pipe is full, the filter for writing is not told, but the one for
+	// reading is (pipe_destroy wakes the writer before it marks the end that
+	// filt_pipewrite looks at).
+	deafPipes = unix.O_RDWR
+
+	// devicesEnd and fifosEnd: the filters of terminals and FIFOs tell of
+	// their end.
+	devicesEnd = true
+	fifosEnd   = true
 )
+
+// deafToClose reports whether a socket's filter for writing isn't told when the
+// peer closes.
+func deafToClose(int) bool { return false }

@@ -6,9 +6,13 @@ package selectors
 
 import "golang.org/x/sys/unix"
 
-// pollRDHUP is poll's bit for a peer that sends nothing more, 0 where the system
-// has none.
+// pollRDHUP is poll's bit for a peer that sends nothing more.
 const pollRDHUP = unix.POLLRDHUP
 
-// oPath marks a descriptor that only names a file.
-const oPath = unix.O_PATH
+// tellsHangup reports whether the running kernel knows pollRDHUP.
+func tellsHangup() bool { return true }
+
+// pollFd returns what to ask poll for, or an error for what it can't wait for.
+func pollFd(fd int, events EventMask) (unix.PollFd, error) {
+	return newPollFd(fd, events), checkOpen(fd)
+}

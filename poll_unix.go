@@ -67,31 +67,33 @@ func NewPollSelector() (*PollSelector, error) {
 }
 
 func (s *PollSelector) add(fd int, e *entry) error {
-	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+	if e.events&EventHangup != 0 && !tellsHangup() {
 		return errHangup
 	}
 	// poll has no error for a closed descriptor, only POLLNVAL when it waits.
-	if err := checkOpen(fd); err != nil {
+	p, err := pollFd(fd, e.events)
+	if err != nil {
 		return err
 	}
 	e.pos = uint32(len(s.fds))
-	s.fds = append(s.fds, newPollFd(fd, e.events))
+	s.fds = append(s.fds, p)
 	s.move(len(s.fds) - 1)
 	return nil
 }
 
 func (s *PollSelector) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 && pollRDHUP == 0 {
+	if e.events&EventHangup != 0 && !tellsHangup() {
 		return errHangup
 	}
-	if err := checkOpen(fd); err != nil {
+	p, err := pollFd(fd, e.events)
+	if err != nil {
 		s.remove(fd, e)
 		return err
 	}
 	if e.pos == 0 {
 		return s.add(fd, e)
 	}
-	s.fds[e.pos] = newPollFd(fd, e.events)
+	s.fds[e.pos] = p
 	s.move(int(e.pos))
 	return nil
 }
@@ -140,9 +142,11 @@ func newPollFd(fd int, events EventMask) unix.PollFd {
 }
 
 // pollMask returns the mask for what the kernel answers. Hang-up and error count
-// as whatever was asked for.
+// as whatever was asked for, and so does POLLNVAL of an open descriptor: DragonFly
+// says that of a pipe whose other end is gone (poll_copyout takes EPIPE, which
+// is 32, for it).
 func pollMask(p *unix.PollFd) (events EventMask) {
-	if p.Revents&(unix.POLLERR|unix.POLLHUP) != 0 {
+	if p.Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0 {
 		return allEvents
 	}
 	if p.Revents&unix.POLLIN != 0 {
@@ -244,6 +248,28 @@ func pollWait(fds []unix.PollFd, timeout time.Duration) (n int, over bool, err e
 }
 
 func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
+	dst, invalid, err := w.collect(dst)
+	if err != nil || !invalid {
+		return dst, err
+	}
+	// DragonFly and macOS make their poll of kqueue, and where a descriptor is
+	// refused they look at no other (kern_kevent, poll_nocancel). So look again
+	// without all that has answered.
+	for i := range w.fds {
+		if w.fds[i].Revents != 0 {
+			w.fds[i].Fd = -1
+		}
+	}
+	if w.n, _, err = pollWait(w.fds, 0); err == nil {
+		dst, _, err = w.collect(dst)
+	}
+	w.fds = append(w.fds[:0], w.s.fds...)
+	w.seen = w.s.first + uint64(len(w.s.moved))
+	return dst, err
+}
+
+// collect appends what has answered, and reports whether anything was invalid.
+func (w *pollWaiter) collect(dst []Ready) (_ []Ready, invalid bool, err error) {
 	for i := 0; w.n > 0 && i < len(w.fds); i++ {
 		p := &w.fds[i]
 		if p.Revents == 0 {
@@ -253,18 +279,20 @@ func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
 		if i == 0 {
 			if p.Revents&unix.POLLNVAL != 0 {
 				// Somebody closed a descriptor that was not theirs.
-				return dst, os.NewSyscallError("poll", unix.EBADF)
+				return dst, false, os.NewSyscallError("poll", unix.EBADF)
 			}
 			if !w.s.signalled {
 				w.s.waker.drain() // somebody else wrote to it
 			}
 			continue
 		}
+		gone := p.Revents&unix.POLLNVAL != 0
+		invalid = invalid || gone
 		e := w.s.table.find(int(p.Fd))
 		if e == nil || e.gen > w.since {
 			continue
 		}
-		if p.Revents&unix.POLLNVAL != 0 {
+		if gone && checkOpen(int(p.Fd)) != nil {
 			// Closed while registered: it would be reported for ever.
 			w.s.remove(int(p.Fd), e)
 		} else if mask := pollMask(p) & e.events; mask != 0 {
@@ -274,5 +302,5 @@ func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
 			dst = append(dst, Ready{e.key, mask})
 		}
 	}
-	return dst, nil
+	return dst, invalid, nil
 }

@@ -12,6 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func init() {
+	release, err := unix.SysctlUint32("kern.osreldate")
+	if err != nil {
+		panic(err)
+	}
+	situationRelease = int(release / 100000)
+}
+
 // situationMaster opens a pseudoterminal's master and returns its slave's name.
 func situationMaster(t *testing.T) (fd int, slave string) {
 	t.Helper()

@@ -1,0 +1,10 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+// oPath marks a descriptor that only names a file.
+const oPath = unix.O_PATH

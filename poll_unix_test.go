@@ -1,0 +1,97 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package selectors
+
+import (
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// DragonFly's poll says POLLNVAL for a closed descriptor and for an open pipe
+// whose other end is gone, and then nothing of what is ready.
+func TestAnInvalidDescriptorHidesNoOtherFromPoll(t *testing.T) {
+	s, err := NewPollSelector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	register := func(fd int, events EventMask) *SelectorKey {
+		t.Helper()
+		key, err := s.Register(fd, events, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	ready, w := pipe(t)
+	fill(t, w)
+	closed, _ := pipe(t)
+	dead, _ := pipe(t)
+	other, _ := pipe(t)
+	closedKey := register(closed.fd, EventRead)
+	readyKey := register(ready.fd, EventRead)
+	deadKey := register(dead.fd, EventRead|EventWrite)
+	register(other.fd, EventRead)
+	closed.close()
+
+	byDescriptor := func(a, b Ready) int { return a.Key.FD - b.Key.FD }
+	want := []Ready{{readyKey, EventRead}, {deadKey, EventRead | EventWrite}}
+	slices.SortFunc(want, byDescriptor)
+	for range 3 {
+		got := pollTake(t, s, closed.fd, dead.fd)
+		if slices.SortFunc(got, byDescriptor); !slices.Equal(got, want) {
+			t.Fatalf("ready: %v, want %v", got, want)
+		}
+	}
+	if key, err := s.GetKey(closed.fd); key != closedKey || err != nil {
+		t.Errorf("the closed descriptor's key is %v (%v)", key, err)
+	}
+	if len(s.fds) != 4 { // the waker among them
+		t.Errorf("poll is asked for %d descriptors, want 4", len(s.fds))
+	}
+
+	// A kernel that tells all at once.
+	s.Unregister(dead.fd)
+	want = []Ready{{readyKey, EventRead}}
+	got, err := s.Select(0)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("ready: %v (%v), want %v", got, err, want)
+	}
+	other.close()
+	got, err = s.Select(0)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("ready: %v (%v), want %v", got, err, want)
+	}
+}
+
+// pollTake is what a wait finds if the kernel says POLLNVAL of some and nothing
+// of others.
+func pollTake(t *testing.T, s *PollSelector, invalid ...int) []Ready {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.newWaiter().(*pollWaiter)
+	if _, err := w.prepare(nil); err != nil {
+		t.Fatal(err)
+	}
+	for i := range w.fds {
+		if slices.Contains(invalid, int(w.fds[i].Fd)) {
+			w.fds[i].Revents = unix.POLLNVAL
+			w.n++
+		}
+	}
+	got, err := w.take(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.follow(); !slices.EqualFunc(w.fds, s.fds, func(a, b unix.PollFd) bool { return a.Fd == b.Fd && a.Events == b.Events }) {
+		t.Errorf("the waiter's copy is %v, want %v", w.fds, s.fds)
+	}
+	return got
+}
