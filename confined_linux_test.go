@@ -9,47 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// inChild runs the rest of a test in a process of its own, and reports whether
-// this is it.
-func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {
-	t.Helper()
-	const mark = "SELECTORS_TEST_CHILD"
-	if os.Getenv(mark) == t.Name() {
-		return true
-	}
-	program := executable(t)
-	var pattern []string
-	for part := range strings.SplitSeq(t.Name(), "/") {
-		pattern = append(pattern, "^"+part+"$")
-	}
-	cmd := exec.Command(program, "-test.v", "-test.timeout=9m", "-test.run="+strings.Join(pattern, "/"))
-	cmd.Env = append(os.Environ(), mark+"="+t.Name())
-	cmd.SysProcAttr = attr
-	out, err := cmd.CombinedOutput()
-	switch {
-	case attr != nil && errors.Is(err, unix.EPERM):
-		t.Skipf("the system allows no namespace of its own: %v", err)
-	case err != nil:
-		t.Errorf("%v\n%s", err, out)
-	case strings.Contains(string(out), "--- SKIP"):
-		t.Skipf("skipped in the child\n%s", out)
-	case !strings.Contains(string(out), "--- PASS: "+t.Name()):
-		t.Errorf("the child ran nothing\n%s", out)
-	}
-	return false
-}
 
 // A rule refuses a system call, but not the Go runtime's for its own poller.
 type rule struct {
@@ -82,32 +50,53 @@ func runtimePoller(t *testing.T) int {
 	return found
 }
 
-// confine installs a filter in every thread.
+// confine has calls refused.
 func confine(t *testing.T, rules []rule) {
 	t.Helper()
 	poller := runtimePoller(t)
-	stmt := func(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
-	equal := func(k uint32, yes, no uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: yes, Jf: no, K: k}
-	}
-	const load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-	// struct seccomp_data: the number at 0, the low half of the first
-	// argument at 16 or 20.
-	arg := uint32(16)
-	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		arg = 20
-	}
 	var filter []unix.SockFilter
 	for _, r := range rules {
-		filter = append(filter, stmt(load, 0))
-		refuse := stmt(unix.BPF_RET, unix.SECCOMP_RET_ERRNO|uint32(r.errno))
+		filter = append(filter, loadCall())
+		refuse := refusal(r.errno)
 		switch r.call {
 		case unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2:
-			filter = append(filter, equal(uint32(r.call), 0, 3), stmt(load, arg), equal(uint32(poller), 1, 0), refuse)
+			filter = append(filter, equal(uint32(r.call), 0, 3), loadArg(0), equal(uint32(poller), 1, 0), refuse)
 		default:
 			filter = append(filter, equal(uint32(r.call), 0, 1), refuse)
 		}
 	}
+	install(t, filter)
+}
+
+// The statements of a filter. A jump says how many to pass over.
+
+func stmt(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
+
+func jump(test uint16, k uint32, yes, no uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | test, Jt: yes, Jf: no, K: k}
+}
+
+func equal(k uint32, yes, no uint8) unix.SockFilter { return jump(unix.BPF_JEQ, k, yes, no) }
+
+func refusal(errno unix.Errno) unix.SockFilter {
+	return stmt(unix.BPF_RET, unix.SECCOMP_RET_ERRNO|uint32(errno))
+}
+
+// loadCall loads the number of the call, and loadArg the low half of one of its
+// arguments: struct seccomp_data has them at 0, and from 16 on.
+func loadCall() unix.SockFilter { return stmt(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, 0) }
+
+func loadArg(i uint32) unix.SockFilter {
+	at := 16 + 8*i
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		at += 4
+	}
+	return stmt(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, at)
+}
+
+// install installs a filter in every thread. What it doesn't answer is allowed.
+func install(t *testing.T, filter []unix.SockFilter) {
+	t.Helper()
 	filter = append(filter, stmt(unix.BPF_RET, unix.SECCOMP_RET_ALLOW))
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	runtime.LockOSThread()
@@ -143,6 +132,9 @@ func TestNewDefaultSelectorFallsBackWhereEpollIsRefused(t *testing.T) {
 		{"epoll_pwait EPERM", []rule{{unix.SYS_EPOLL_PWAIT, unix.EPERM}}, ""},
 		{"epoll_pwait2 EPERM", []rule{{unix.SYS_EPOLL_PWAIT2, unix.EPERM}}, "*selectors.EpollSelector"},
 		{"epoll_pwait2 ENOSYS", []rule{{unix.SYS_EPOLL_PWAIT2, unix.ENOSYS}}, "*selectors.EpollSelector"},
+		{"epoll_pwait2 EACCES", []rule{{unix.SYS_EPOLL_PWAIT2, unix.EACCES}}, "*selectors.EpollSelector"},
+		{"epoll_pwait2 EINVAL", []rule{{unix.SYS_EPOLL_PWAIT2, unix.EINVAL}}, "*selectors.EpollSelector"},
+		{"epoll_pwait2 EOPNOTSUPP", []rule{{unix.SYS_EPOLL_PWAIT2, unix.EOPNOTSUPP}}, "*selectors.EpollSelector"},
 	} {
 		t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {
 			if !inChild(t, nil) {

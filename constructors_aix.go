@@ -10,5 +10,8 @@ var constructors = []func() (Selector, error){
 	generic(NewPollSelector), generic(NewSelectSelector),
 }
 
+// fcntlDup: AIX has no F_DUPFD_CLOEXEC. A fork by C may come between.
+const fcntlDup = unix.F_DUPFD
+
 // msgDontwait is what AIX calls MSG_NONBLOCK.
 const msgDontwait = unix.MSG_NONBLOCK

@@ -47,9 +47,9 @@ func aboveStandard(fd int) (int, error) {
 // duplicate returns another descriptor of the same file, of the lowest number
 // that is free and at least least.
 func duplicate(fd, least int) (int, error) {
-	syscall.ForkLock.RLock() // AIX has no F_DUPFD_CLOEXEC
+	syscall.ForkLock.RLock() // for AIX
 	defer syscall.ForkLock.RUnlock()
-	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, least)
+	other, err := unix.FcntlInt(uintptr(fd), fcntlDup, least)
 	if err != nil {
 		return -1, os.NewSyscallError("fcntl", err)
 	}

@@ -220,6 +220,13 @@ func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
 		p := &w.fds[i]
 		fd := int(p.Fd)
 		if fd == s.r {
+			if p.Revents&unix.POLLNVAL != 0 {
+				// Somebody closed a descriptor that was not theirs.
+				return dst, os.NewSyscallError("ioctl", unix.EBADF)
+			}
+			if !s.signalled {
+				s.waker.drain() // somebody else wrote to it
+			}
 			continue
 		}
 		e := s.table.find(fd)

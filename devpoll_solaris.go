@@ -38,6 +38,9 @@ func NewDevpollSelector() (*DevpollSelector, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("open", err)
 	}
+	if fd, err = aboveStandard(fd); err != nil {
+		return nil, err
+	}
 	s := new(DevpollSelector)
 	if err := s.start(devpollFile(fd), fd); err != nil {
 		return nil, err

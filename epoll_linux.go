@@ -633,12 +633,12 @@ func (w *epollWaiter) takePolled(dst []Ready) []Ready {
 		w.n--
 		e := w.s.table.find(int(p.Fd))
 		switch {
+		case p.Revents&unix.POLLNVAL != 0:
+			p.Fd = -1 // closed while registered
 		case int(p.Fd) == w.s.r:
 			if !w.s.signalled {
 				w.s.waker.drain()
 			}
-		case p.Revents&unix.POLLNVAL != 0:
-			p.Fd = -1 // closed while registered
 		case e != nil && e.gen <= w.since:
 			if mask := pollMask(p) & e.events; mask != 0 {
 				dst = append(dst, Ready{e.key, mask})

@@ -1,0 +1,48 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+//go:build unix
+
+package selectors
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// inChild runs the rest of a test in a process of its own, and reports whether
+// this is it.
+func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {
+	t.Helper()
+	const mark = "SELECTORS_TEST_CHILD"
+	if os.Getenv(mark) == t.Name() {
+		return true
+	}
+	program := executable(t)
+	var pattern []string
+	for part := range strings.SplitSeq(t.Name(), "/") {
+		pattern = append(pattern, "^"+part+"$")
+	}
+	cmd := exec.Command(program, "-test.v", "-test.timeout=9m", "-test.run="+strings.Join(pattern, "/"))
+	cmd.Env = append(os.Environ(), mark+"="+t.Name())
+	cmd.SysProcAttr = attr
+	out, err := cmd.CombinedOutput()
+	switch {
+	case attr != nil && errors.Is(err, unix.EPERM):
+		t.Skipf("the system allows no namespace of its own: %v", err)
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	case strings.Contains(string(out), "--- SKIP"):
+		t.Skipf("skipped in the child\n%s", out)
+	case !strings.Contains(string(out), "--- PASS: "+t.Name()):
+		t.Errorf("the child ran nothing\n%s", out)
+	}
+	return false
+}
