@@ -17,6 +17,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// executable returns the path of this program, for tests that run it again.
+func executable(t testing.TB) string {
+	t.Helper()
+	if os.Getenv("SELECTORS_EMULATED") != "" {
+		t.Skip("an emulated program can't start itself")
+	}
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // inChild runs the rest of a test in a process of its own, and reports whether
 // this is it.
 func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {

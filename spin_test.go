@@ -61,6 +61,7 @@ func TestNoWaitGoesRoundWhileASignalIsUp(t *testing.T) {
 						late <- answer{ready, err}
 					}()
 				}
+				eventually("four waits are under way", func() bool { return underWay(s) == 4 })
 				time.Sleep(settle)
 				if n := b.turns.Load() - turns; n != 0 {
 					t.Errorf("%d turns of waits that began while the signal was up", n)
@@ -90,6 +91,14 @@ func TestNoWaitGoesRoundWhileASignalIsUp(t *testing.T) {
 			})
 		}
 	})
+}
+
+// underWay returns how many waits have found nothing ready and go on.
+func underWay(s Selector) int {
+	c := coreOf(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waits
 }
 
 // up reports whether the waits that are blocked have been signalled.
@@ -196,19 +205,17 @@ func TestNoWaitSleepsAgainWhenItsTimeIsOver(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		t.Parallel()
 		b := observe(s)
-		ctx, cancel := context.WithCancel(context.Background())
-		begin := monotonic()
-		timed := startSelect(s, 3*settle)
-		other := start(s, func() ([]Ready, error) { return s.SelectContext(ctx) })
-		await(t, &b.turns, 2)
 		open := b.hold()
 		defer open()
+		ctx, cancel := context.WithCancel(context.Background())
+		timed := startSelect(s, 10*settle)
+		other := start(s, func() ([]Ready, error) { return s.SelectContext(ctx) })
+		await(t, &b.turns, 2)
+		begin := monotonic()
 		cancel() // both come out
 		await(t, &b.held, 2)
 		turns := b.turns.Load()
-		for monotonic()-begin <= 3*settle+time.Millisecond {
-			time.Sleep(time.Millisecond)
-		}
+		eventually("the time is over", func() bool { return monotonic()-begin > 10*settle })
 		open()
 		wants(t, end(t, timed))
 		if a := end(t, other); a.err != context.Canceled {

@@ -58,12 +58,7 @@ func (b *observer) hold() (open func()) {
 // await waits until a count is reached.
 func await(t testing.TB, count *atomic.Int64, n int64) {
 	t.Helper()
-	for begin := time.Now(); count.Load() < n; {
-		if time.Since(begin) > hang {
-			t.Fatalf("the count stays at %d, want %d", count.Load(), n)
-		}
-		time.Sleep(100 * time.Microsecond)
-	}
+	eventually("the count", func() bool { return count.Load() >= n })
 }
 
 type observedWaiter struct {
