@@ -2,110 +2,114 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix
-
 // Proxy hands TCP connections on to another address: thousands of them in one
 // goroutine, without a buffer for those that flow.
 //
-//	go run ./examples/proxy -addr localhost:8000 -to localhost:1234
+//	go run ./examples/proxy -addr 127.0.0.1:8000 -to 127.0.0.1:1234
 //
 // It reads from one side only while the other one takes what it gets. So a
-// reader that is slow slows down the writer, not the proxy, and nobody else.
+// reader that is slow slows down the writer, not the proxy, and nobody else. A
+// side that is not read from is still heard when it is gone.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"os"
 	"os/signal"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/go-selectors/selectors"
 )
 
 // A conn is one of the two ends of a proxied connection.
 type conn struct {
-	fd         int // -1 once closed
-	peer       *conn
-	registered selectors.EventMask
-	connecting bool
-	out        []byte // came from peer, and did not fit into the socket
-	eof        bool   // everything was read from here
-	shut       bool   // the end was passed on to here
+	*net.TCPConn
+	peer   *conn
+	asked  selectors.EventMask
+	out    []byte // came from peer, and did not fit into the socket
+	ended  bool   // the other side sends no more; what it sent may be unread
+	eof    bool   // everything was read from here
+	shut   bool   // the end was passed on to here
+	closed bool
+}
+
+// A pair is a client, and the connection to the target that was made for it.
+type pair struct {
+	client, server net.Conn
+	err            error
 }
 
 type proxy struct {
 	sel      selectors.Selector
-	listener int // its descriptor
-	paused   bool
-	to       unix.Sockaddr
-	family   int
+	listener net.Listener
+	paused   bool // out of descriptors
+	to       string
+	dialled  chan pair
 	scratch  []byte // what is read, until it is written
 
 	open, accepted, bytes int
 }
 
+// accept dials in a goroutine, since that may take its time.
 func (p *proxy) accept() {
 	for {
-		fd, _, err := unix.Accept(p.listener)
-		if err == unix.EMFILE || err == unix.ENFILE {
-			// The listener would stay ready. tick tries again.
-			p.sel.Unregister(p.listener)
-			p.paused = true
+		client, err := selectors.TryAccept(p.listener)
+		if errors.Is(err, selectors.ErrWouldBlock) {
+			return
 		}
 		if err != nil {
+			// The listener would stay ready. run tries again.
+			log.Print(err)
+			p.sel.Unregister(p.listener)
+			p.paused = true
 			return
 		}
 		p.accepted++
-		p.open++
-		client, server := &conn{fd: fd}, &conn{fd: -1, connecting: true}
-		client.peer, server.peer = server, client
-		setUp(client.fd)
-		if server.fd, err = unix.Socket(p.family, unix.SOCK_STREAM, 0); err == nil {
-			setUp(server.fd)
-			err = unix.Connect(server.fd, p.to)
-		}
-		if err != nil && err != unix.EINPROGRESS {
-			p.reset(client)
-			continue
-		}
-		p.update(server)
+		go func() {
+			server, err := net.DialTimeout("tcp", p.to, 10*time.Second)
+			p.dialled <- pair{client, server, err}
+			p.sel.Wakeup()
+		}()
 	}
 }
 
-func setUp(fd int) {
-	unix.CloseOnExec(fd)
-	unix.SetNonblock(fd, true)
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+func (p *proxy) begin(d pair) {
+	if d.err != nil {
+		log.Print(d.err)
+		d.client.(*net.TCPConn).SetLinger(0)
+		d.client.Close()
+		return
+	}
+	p.open++
+	client, server := &conn{TCPConn: d.client.(*net.TCPConn)}, &conn{TCPConn: d.server.(*net.TCPConn)}
+	client.peer, server.peer = server, client
+	p.update(client)
+	p.update(server)
 }
 
 // ready does what can be done for one end.
 func (p *proxy) ready(c *conn, events selectors.EventMask) {
-	if c.fd < 0 {
-		return // its peer, earlier in the same list, has closed both
-	}
-	if c.connecting {
-		errno, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		if err != nil || errno != 0 {
-			p.reset(c)
-			return
-		}
-		c.connecting = false
-	} else if events&selectors.EventWrite != 0 && !p.write(c, c.out) {
+	switch {
+	case c.closed: // by its peer, earlier in the same list
 		return
-	}
+	case events&selectors.EventWrite != 0 && !p.write(c, c.out):
+		return
 	// What is left to write for the peer was left after the list was made.
-	if events&selectors.EventRead != 0 && len(c.peer.out) == 0 && !p.read(c) {
+	case events&selectors.EventRead != 0 && len(c.peer.out) == 0 && !p.read(c):
+		return
+	case events&selectors.EventHangup != 0 && !p.write(c, nil): // reset, or shut only?
 		return
 	}
+	c.ended = c.ended || events&selectors.EventHangup != 0
 	for _, c := range [...]*conn{c, c.peer} {
 		if c.peer.eof && len(c.out) == 0 && !c.shut {
-			unix.Shutdown(c.fd, unix.SHUT_WR)
+			c.CloseWrite()
 			c.shut = true
 		}
 	}
@@ -120,16 +124,16 @@ func (p *proxy) ready(c *conn, events selectors.EventMask) {
 // read passes on what one read gives. It returns false if the connection has
 // broken.
 func (p *proxy) read(c *conn) bool {
-	n, err := unix.Read(c.fd, p.scratch)
+	n, err := selectors.TryRead(c.TCPConn, p.scratch)
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case errors.Is(err, selectors.ErrWouldBlock):
+		return true
+	case err == io.EOF:
+		c.eof = true
 		return true
 	case err != nil:
 		p.reset(c)
 		return false
-	case n == 0:
-		c.eof = true
-		return true
 	}
 	p.bytes += n
 	return p.write(c.peer, p.scratch[:n])
@@ -137,16 +141,16 @@ func (p *proxy) read(c *conn) bool {
 
 // write keeps in c.out what the socket doesn't take.
 func (p *proxy) write(c *conn, data []byte) bool {
-	n, err := unix.Write(c.fd, data)
-	if err == unix.EAGAIN || err == unix.EINTR {
-		n = 0
-	} else if err != nil {
+	n, err := selectors.TryWrite(c.TCPConn, data)
+	if err != nil && !errors.Is(err, selectors.ErrWouldBlock) {
 		p.reset(c)
 		return false
 	}
-	if n == len(data) {
+	switch {
+	case data == nil:
+	case n == len(data):
 		c.out = nil
-	} else {
+	default:
 		c.out = append(c.out[:0], data[n:]...)
 	}
 	return true
@@ -155,52 +159,62 @@ func (p *proxy) write(c *conn, data []byte) bool {
 // update asks for what the connection needs next. This is the back-pressure.
 func (p *proxy) update(c *conn) {
 	var want selectors.EventMask
-	if !c.eof && len(c.peer.out) == 0 && !c.connecting && !c.peer.connecting {
-		want |= selectors.EventRead
+	switch {
+	case c.closed:
+		return
+	case c.eof:
+	case len(c.peer.out) == 0:
+		want = selectors.EventRead
+	case !c.ended:
+		want = selectors.EventHangup
 	}
-	if len(c.out) > 0 || c.connecting {
+	if len(c.out) > 0 {
 		want |= selectors.EventWrite
 	}
-	if want == c.registered || c.fd < 0 {
-		return
-	}
-	var err error
-	switch {
-	case want == 0:
-		_, err = p.sel.Unregister(c.fd)
-	case c.registered == 0:
-		_, err = p.sel.Register(c.fd, want, c)
-	default:
-		_, err = p.sel.Modify(c.fd, want, c)
+	err := p.ask(c, want)
+	if errors.Is(err, errors.ErrUnsupported) { // SelectSelector doesn't know hang-ups
+		want &^= selectors.EventHangup
+		err = p.ask(c, want)
 	}
 	if err != nil {
 		log.Print(err)
 		p.reset(c)
 		return
 	}
-	c.registered = want
+	c.asked = want
+}
+
+func (p *proxy) ask(c *conn, want selectors.EventMask) (err error) {
+	switch {
+	case want == c.asked:
+	case want == 0:
+		_, err = p.sel.Unregister(c.TCPConn)
+	case c.asked == 0:
+		_, err = p.sel.Register(c.TCPConn, want, c)
+	default:
+		_, err = p.sel.Modify(c.TCPConn, want, c)
+	}
+	return err
 }
 
 // reset closes a connection such that no end takes it for complete.
 func (p *proxy) reset(c *conn) {
-	for _, c := range [...]*conn{c, c.peer} {
-		if c.fd >= 0 {
-			unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-		}
-	}
+	c.SetLinger(0)
+	c.peer.SetLinger(0)
 	p.close(c)
 }
 
 func (p *proxy) close(c *conn) {
+	if c.closed {
+		return
+	}
 	p.open--
 	for _, c := range [...]*conn{c, c.peer} {
-		if c.registered != 0 {
-			p.sel.Unregister(c.fd)
+		if c.asked != 0 {
+			p.sel.Unregister(c.TCPConn)
 		}
-		if c.fd >= 0 {
-			unix.Close(c.fd)
-		}
-		c.fd = -1
+		c.Close()
+		c.closed = true
 	}
 }
 
@@ -230,6 +244,9 @@ func (p *proxy) run(ctx context.Context, live bool) error {
 				p.accept()
 			}
 		}
+		for len(p.dialled) > 0 {
+			p.begin(<-p.dialled)
+		}
 		if time.Now().Before(next) {
 			continue
 		}
@@ -247,25 +264,21 @@ func (p *proxy) run(ctx context.Context, live bool) error {
 	}
 }
 
-// sockaddr returns an address as the system calls want it.
-func sockaddr(addr *net.TCPAddr) (unix.Sockaddr, int) {
-	if ip := addr.IP.To4(); ip != nil {
-		return &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(ip)}, unix.AF_INET
-	}
-	return &unix.SockaddrInet6{Port: addr.Port, Addr: [16]byte(addr.IP.To16())}, unix.AF_INET6
-}
-
 func main() {
-	from := flag.String("addr", "localhost:8000", "the address to listen on")
-	to := flag.String("to", "localhost:1234", "the address to connect to")
+	from := flag.String("addr", "127.0.0.1:8000", "the address to listen on")
+	to := flag.String("to", "127.0.0.1:1234", "the address to connect to")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Proxy hands each connection to -addr on to -to. Talk to it with: nc 127.0.0.1 8000\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
-	target, err := net.ResolveTCPAddr("tcp", *to)
-	if err != nil {
-		log.Fatal(err)
-	}
 	listener, err := net.Listen("tcp", *from)
 	if err != nil {
 		log.Fatal(err)
@@ -276,18 +289,19 @@ func main() {
 		log.Fatal(err)
 	}
 	defer sel.Close()
-	key, err := sel.Register(listener, selectors.EventRead, nil)
-	if err != nil {
+	p := &proxy{sel: sel, listener: listener, to: *to, dialled: make(chan pair, 1000), scratch: make([]byte, 64<<10)}
+	if err := p.listen(); err != nil {
 		log.Fatal(err)
 	}
 	defer context.AfterFunc(ctx, func() { sel.Wakeup() })()
-	fmt.Printf("listening on %v for %v\n", listener.Addr(), target)
+	fmt.Printf("listening on %v for %v\n", listener.Addr(), *to)
 
-	p := &proxy{sel: sel, listener: key.FD, scratch: make([]byte, 64<<10)}
-	p.to, p.family = sockaddr(target)
 	info, err := os.Stdout.Stat()
 	live := err == nil && info.Mode()&os.ModeCharDevice != 0
 	if err := p.run(ctx, live); err != nil {
 		log.Fatal(err)
+	}
+	if live {
+		fmt.Println()
 	}
 }

@@ -35,7 +35,7 @@ func TestItsFiguresAreLiveOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	tty := os.NewFile(uintptr(fd), "tty")
-	proxy := program.Command(exec.Command(os.Args[0], "-addr", "localhost:0", "-to", serve(t, echo)))
+	proxy := program.Command(exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-to", serve(t, echo)))
 	proxy.Stdout = tty
 	err = proxy.Start()
 	tty.Close()

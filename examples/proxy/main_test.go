@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-selectors/selectors"
 	"github.com/go-selectors/selectors/examples/internal/program"
 )
 
@@ -26,14 +27,14 @@ func TestMain(m *testing.M) { program.Main(m, main) }
 // start runs the proxy on a free port, for a target.
 func start(t *testing.T, to string) (proxy *exec.Cmd, addr string) {
 	t.Helper()
-	proxy = exec.Command(os.Args[0], "-addr", "localhost:0", "-to", to)
+	proxy = exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-to", to)
 	return proxy, program.Serve(t, proxy)
 }
 
 // serve runs a server that hands each connection to a function.
 func serve(t *testing.T, handle func(c *net.TCPConn)) (addr string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "localhost:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +188,46 @@ func TestASlowReaderSlowsDownItsWriterAlone(t *testing.T) {
 	}
 }
 
+// A proxy that hears of its client only by reading goes on for as long as its
+// server doesn't read.
+func TestLetsAClientThatIsGoneGoWhileItsSideIsPaused(t *testing.T) {
+	gone := make(chan error, 1)
+	_, addr := start(t, serve(t, func(c *net.TCPConn) {
+		defer c.Close()
+		sel, err := selectors.NewDefaultSelector()
+		if err == nil {
+			_, err = sel.Register(c, selectors.EventHangup, nil)
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			sel.Close()
+			gone <- err
+			return
+		}
+		if err == nil {
+			defer sel.Close()
+			var ready []selectors.Ready
+			ready, err = sel.Select(time.Minute)
+			if err == nil && len(ready) == 0 {
+				err = errors.New("the connection is still there after a minute")
+			}
+		}
+		gone <- err
+	}))
+	c := dial(t, addr)
+	c.SetWriteDeadline(time.Now().Add(time.Second))
+	sent, err := c.Write(make([]byte, 256<<20))
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the proxy took %d bytes that nobody read: %v", sent, err)
+	}
+	c.SetLinger(0)
+	c.Close()
+	if err := <-gone; errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("the server of this test needs EventHangup: ", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestPassesOnAReset(t *testing.T) {
 	result := make(chan error, 1)
 	_, addr := start(t, serve(t, func(c *net.TCPConn) {
@@ -204,7 +245,7 @@ func TestPassesOnAReset(t *testing.T) {
 }
 
 func TestAServerThatIsNotThereEndsTheConnectionAlone(t *testing.T) {
-	listener, err := net.Listen("tcp", "localhost:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +261,7 @@ func TestAServerThatIsNotThereEndsTheConnectionAlone(t *testing.T) {
 
 func TestGoesOnWhenItsDescriptorsHaveRunOut(t *testing.T) {
 	for _, limit := range []string{"29", "30"} { // one of them runs out in accept
-		addr := program.Serve(t, exec.Command("sh", "-c", `ulimit -n $1 && exec "$0" -addr localhost:0 -to $2`,
+		addr := program.Serve(t, exec.Command("sh", "-c", `ulimit -n $1 && exec "$0" -addr 127.0.0.1:0 -to $2`,
 			os.Args[0], limit, serve(t, echo)))
 		steady := dial(t, addr)
 		exchange(t, steady, "hello")
