@@ -26,7 +26,7 @@ func check(err error) {
 
 // connect returns the two ends of a TCP connection.
 func connect() (client, server net.Conn) {
-	listener, err := net.Listen("tcp", "localhost:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	defer listener.Close()
 	client, err = net.Dial("tcp", listener.Addr().String())
@@ -42,7 +42,7 @@ func Example() {
 	sel, err := selectors.NewDefaultSelector()
 	check(err)
 	defer sel.Close()
-	listener, err := net.Listen("tcp", "localhost:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	defer listener.Close()
 

@@ -226,7 +226,7 @@ func (r *room) run(ctx context.Context) error {
 }
 
 func main() {
-	addr := flag.String("addr", "localhost:6000", "the address to listen on")
+	addr := flag.String("addr", "127.0.0.1:6000", "the address to listen on")
 	patience := flag.Duration("patience", 10*time.Minute, "how long one may be silent")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { program.Main(m, main) }
 // start opens a room on a free port.
 func start(t *testing.T, patience time.Duration) (server *exec.Cmd, addr string) {
 	t.Helper()
-	server = exec.Command(os.Args[0], "-addr", "localhost:0", "-patience", patience.String())
+	server = exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-patience", patience.String())
 	return server, program.Serve(t, server)
 }
 

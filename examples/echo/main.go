@@ -70,9 +70,9 @@ func echo(conn net.Conn, data []byte) error {
 }
 
 func main() {
-	addr := flag.String("addr", "localhost:1234", "the address to listen on")
+	addr := flag.String("addr", "127.0.0.1:1234", "the address to listen on")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Echo sends back what it is sent. Talk to it with: nc localhost 1234\n\n")
+		fmt.Fprint(flag.CommandLine.Output(), "Echo sends back what it is sent. Talk to it with: nc 127.0.0.1 1234\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

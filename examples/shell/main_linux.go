@@ -276,7 +276,7 @@ func (s *session) complete() bool {
 }
 
 func main() {
-	addr := flag.String("addr", "localhost:2323", "the address to listen on")
+	addr := flag.String("addr", "127.0.0.1:2323", "the address to listen on")
 	flag.Parse()
 	program := flag.Args()
 	if len(program) == 0 {

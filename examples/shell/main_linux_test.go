@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { program.Main(m, main) }
 // start runs the server on a free port, with a script in its terminals.
 func start(t *testing.T, script string) (server *exec.Cmd, addr string) {
 	t.Helper()
-	server = exec.Command(os.Args[0], "-addr", "localhost:0", "sh", "-c", script)
+	server = exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "sh", "-c", script)
 	return server, program.Serve(t, server)
 }
 

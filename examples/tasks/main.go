@@ -203,7 +203,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *from == "" {
-		listener, err := net.Listen("tcp4", "localhost:0")
+		listener, err := net.Listen("tcp4", "127.0.0.1:0")
 		check(err)
 		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(200 * time.Millisecond)

@@ -39,7 +39,7 @@ func lastLine(out *bytes.Buffer) string {
 // serve runs a server that hands each connection to a function.
 func serve(t *testing.T, handle func(c net.Conn)) (addr string) {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "localhost:0")
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestFetchesAllPagesSideBySide(t *testing.T) {
 	// No page is complete before all are asked for, and each is 300 kB.
 	var all sync.WaitGroup
 	all.Add(100)
-	listener, err := net.Listen("tcp4", "localhost:0")
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestAPageHasItsTimeAndNoLonger(t *testing.T) {
 
 func TestTellsWhyAPageCannotBeHad(t *testing.T) {
 	addr := serve(t, func(c net.Conn) { c.Close() })
-	listener, err := net.Listen("tcp4", "localhost:0")
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
