@@ -466,32 +466,26 @@ func TestEINTRStorm(t *testing.T) {
 func TestAWakeupThatFails(t *testing.T) {
 	for name := range constructors {
 		s := open(t, name)
-		done := make(chan error, 1)
-		go func() {
-			_, err := s.Select(selectors.Forever)
-			done <- err
-		}()
-		// A Wakeup fails once the wait is blocked. Before that it is kept, and
-		// taken back.
-		withFaults(t, func() {
-			within(t, name+": a Wakeup that fails", func() {
-				for {
-					if err := s.Wakeup(); err != nil {
-						wantErrno(t, name, err, unix.ENOMEM)
-						return
-					}
-					s.Select(0)
-					if len(done) > 0 { // it took it itself
-						<-done
-						go func() {
-							_, err := s.Select(selectors.Forever)
-							done <- err
-						}()
-					}
-					runtime.Gosched()
-				}
-			})
-		}, fault{call: unix.SYS_WRITE, errno: unix.ENOMEM})
+		var failed error
+		var done chan error
+		for begin := time.Now(); failed == nil; {
+			if time.Since(begin) > hang {
+				t.Fatalf("%s: no Wakeup fails", name)
+			}
+			done = make(chan error, 1)
+			go func() {
+				_, err := s.Select(selectors.Forever)
+				done <- err
+			}()
+			time.Sleep(time.Millisecond)
+			// The Go runtime wakes its own poller by a write, which nobody may make
+			// it do on this thread.
+			withFaults(t, func() { failed = s.Wakeup() }, fault{call: unix.SYS_WRITE, errno: unix.ENOMEM})
+			if failed == nil { // the wait was not blocked yet, and takes it
+				within(t, name+": a wait with a Wakeup before it", func() { <-done })
+			}
+		}
+		wantErrno(t, name, failed, unix.ENOMEM)
 		if err := s.Wakeup(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

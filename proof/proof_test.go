@@ -86,27 +86,6 @@ func rounds(short, usual, long int) int {
 	return usual
 }
 
-// raiseLimit lets the process have the descriptors below n until the test ends.
-func raiseLimit(t testing.TB, n int) {
-	t.Helper()
-	var old unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
-		t.Fatal(err)
-	}
-	if old.Cur >= uint64(n) {
-		return
-	}
-	limit := unix.Rlimit{Cur: uint64(n), Max: max(old.Max, uint64(n))} // more than Max is for root
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Skipf("the test needs descriptors up to %d, the system allows those below %d: %v", n-1, old.Cur, err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // descriptors counts the process's open descriptors.
 func descriptors(t testing.TB) int {
 	t.Helper()

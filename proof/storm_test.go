@@ -152,8 +152,7 @@ func TestNoSelectFailsForANumberThatIsReused(t *testing.T) {
 	for _, s := range subjects(t) {
 		r, w := pipe(t)
 		file, _ := pipe(t)
-		again := file + 300 // a number that nobody else is given
-		raiseLimit(t, again+1)
+		again := firstFD // a number that nobody else is given
 		if err := unix.Dup3(file, again, unix.O_CLOEXEC); err != nil {
 			t.Fatal(err)
 		}
