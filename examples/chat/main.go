@@ -2,13 +2,11 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix
-
 // Chat is a room of many who talk by lines, in one goroutine.
 //
-//	go run ./examples/chat -addr localhost:6000
+//	go run ./examples/chat -addr 127.0.0.1:6000
 //
-// Enter by nc localhost 6000; the first line is your name. Who reads too slowly
+// Enter by nc 127.0.0.1 6000; the first line is your name. Who reads too slowly
 // or is silent for too long is let go, and holds up nobody.
 package main
 
@@ -16,6 +14,7 @@ import (
 	"bytes"
 	"container/list"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -23,10 +22,9 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/go-selectors/selectors"
 )
@@ -37,7 +35,7 @@ const (
 )
 
 type client struct {
-	fd       int
+	conn     net.Conn
 	name     string // empty until the first line
 	in       []byte // the beginning of a line
 	out      []byte // what the socket didn't take
@@ -47,26 +45,24 @@ type client struct {
 
 type room struct {
 	sel      selectors.Selector
-	listener int // its descriptor
+	listener net.Listener
 	patience time.Duration
 	silent   list.List // of *client; every deadline is the same time away, so the longest silent is in front
 	farewell []string  // about clients that are gone, not yet told
 }
 
 func (r *room) accept() {
-	fd, _, err := unix.Accept(r.listener)
-	if err == unix.EMFILE && r.silent.Len() > 0 {
+	conn, err := selectors.TryAccept(r.listener)
+	if errors.Is(err, syscall.EMFILE) && r.silent.Len() > 0 {
 		r.leave(r.silent.Front().Value.(*client), "the room is full")
 	}
 	if err != nil {
 		return
 	}
-	unix.CloseOnExec(fd)
-	unix.SetNonblock(fd, true)
-	c := &client{fd: fd, deadline: time.Now().Add(r.patience)}
-	if _, err := r.sel.Register(fd, selectors.EventRead, c); err != nil {
+	c := &client{conn: conn, deadline: time.Now().Add(r.patience)}
+	if _, err := r.sel.Register(conn, selectors.EventRead, c); err != nil {
 		log.Print(err)
-		unix.Close(fd)
+		conn.Close()
 		return
 	}
 	c.place = r.silent.PushBack(c)
@@ -75,11 +71,11 @@ func (r *room) accept() {
 
 func (r *room) read(c *client) {
 	var buf [4096]byte
-	n, err := unix.Read(c.fd, buf[:])
-	if err == unix.EAGAIN || err == unix.EINTR {
+	n, err := selectors.TryRead(c.conn, buf[:])
+	if errors.Is(err, selectors.ErrWouldBlock) {
 		return
 	}
-	if err != nil || n == 0 {
+	if err != nil {
 		r.leave(c, "hung up")
 		return
 	}
@@ -150,10 +146,8 @@ func (r *room) send(c *client, text string) {
 // write writes what the socket takes, and asks to be called again for the
 // rest.
 func (r *room) write(c *client) {
-	n, err := unix.Write(c.fd, c.out)
-	if err == unix.EAGAIN || err == unix.EINTR {
-		n = 0
-	} else if err != nil {
+	n, err := selectors.TryWrite(c.conn, c.out)
+	if err != nil && !errors.Is(err, selectors.ErrWouldBlock) {
 		r.leave(c, "hung up")
 		return
 	}
@@ -162,9 +156,9 @@ func (r *room) write(c *client) {
 	if len(c.out) > 0 {
 		events |= selectors.EventWrite
 	}
-	key, err := r.sel.GetKey(c.fd)
+	key, err := r.sel.GetKey(c.conn)
 	if err == nil && key.Events != events {
-		_, err = r.sel.Modify(c.fd, events, c)
+		_, err = r.sel.Modify(c.conn, events, c)
 	}
 	if err != nil {
 		r.leave(c, err.Error())
@@ -176,9 +170,9 @@ func (r *room) write(c *client) {
 func (r *room) leave(c *client, why string) {
 	r.silent.Remove(c.place)
 	c.place = nil
-	r.sel.Unregister(c.fd)
-	unix.Write(c.fd, []byte("* you are out: "+why+"\n"))
-	unix.Close(c.fd)
+	r.sel.Unregister(c.conn)
+	selectors.TryWrite(c.conn, []byte("* you are out: "+why+"\n"))
+	c.conn.Close()
 	if c.name != "" {
 		r.farewell = append(r.farewell, fmt.Sprintf("* %s has gone: %s", c.name, why))
 	}
@@ -228,7 +222,15 @@ func (r *room) run(ctx context.Context) error {
 func main() {
 	addr := flag.String("addr", "127.0.0.1:6000", "the address to listen on")
 	patience := flag.Duration("patience", 10*time.Minute, "how long one may be silent")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Chat is a room of many who talk by lines. Enter by: nc 127.0.0.1 6000\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
@@ -242,14 +244,13 @@ func main() {
 		log.Fatal(err)
 	}
 	defer listener.Close()
-	key, err := sel.Register(listener, selectors.EventRead, nil)
-	if err != nil {
+	if _, err := sel.Register(listener, selectors.EventRead, nil); err != nil {
 		log.Fatal(err)
 	}
 	defer context.AfterFunc(ctx, func() { sel.Wakeup() })()
 	fmt.Println("listening on", listener.Addr())
 
-	r := &room{sel: sel, listener: key.FD, patience: *patience}
+	r := &room{sel: sel, listener: listener, patience: *patience}
 	if err := r.run(ctx); err != nil {
 		log.Fatal(err)
 	}

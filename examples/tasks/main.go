@@ -2,8 +2,6 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix
-
 // Tasks shows how an asyncio grows on a selector: a hundred pages are fetched
 // side by side in one thread of control, by code that is written straight
 // down. The way there has four steps, from yield to an event loop.
@@ -14,6 +12,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,8 +25,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/go-selectors/selectors"
 )
 
@@ -36,16 +33,17 @@ import (
 // can let it stand still until the wish has come true: it is a task then. In
 // Go iter.Pull does that to an iterator function: next runs it to its next yield.
 
-// A wish is to go on when fd is ready for events, if there are any, and no
+// A wish is to go on when conn is ready for events, if there are any, and no
 // later than a time.
 type wish struct {
-	fd     int
+	conn   net.Conn
 	events selectors.EventMask
 	until  time.Time
 }
 
 type task struct {
 	wish
+	loop  *loop
 	yield func(wish) bool
 	next  func() (wish, bool)
 	stop  func()
@@ -72,39 +70,40 @@ func (t *task) sleep(d time.Duration) (goOn bool) {
 
 // A connection lets its task wait where a system call would block.
 type connection struct {
-	*task
-	fd       int
+	net.Conn
+	task     *task
 	deadline time.Time
 }
 
-func (t *task) dial(addr *net.TCPAddr, deadline time.Time) (*connection, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, err
+// dial leaves to a goroutine what takes its time, names and all. The loop is
+// told by a function to call, and a Wakeup.
+func (t *task) dial(addr string, deadline time.Time) (c *connection, err error) {
+	never := time.Unix(1<<40, 0)
+	go func() {
+		conn, dialErr := (&net.Dialer{Deadline: deadline}).Dial("tcp", addr)
+		t.loop.calls <- func() {
+			c, err = &connection{conn, t, deadline}, dialErr
+			t.loop.wake(t, nil)
+		}
+		t.loop.sel.Wakeup()
+	}()
+	if cancelled := t.wait(wish{until: never}); cancelled != nil {
+		return nil, cancelled
 	}
-	unix.SetNonblock(fd, true)
-	err = unix.Connect(fd, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())})
-	if err == unix.EINPROGRESS { // if it fails, the first write finds out
-		err = t.wait(wish{fd, selectors.EventWrite, deadline})
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	return &connection{t, fd, deadline}, nil
+	return c, err
 }
 
 func (c *connection) Read(p []byte) (int, error) {
-	n, err := unix.Read(c.fd, p)
-	for err == unix.EAGAIN {
-		if err = c.wait(wish{c.fd, selectors.EventRead, c.deadline}); err == nil {
-			n, err = unix.Read(c.fd, p)
+	for {
+		n, err := selectors.TryRead(c.Conn, p)
+		if errors.Is(err, selectors.ErrWouldBlock) {
+			err = c.task.wait(wish{c.Conn, selectors.EventRead, c.deadline})
+			if err == nil {
+				continue
+			}
 		}
+		return n, err
 	}
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return max(n, 0), err
 }
 
 // Step 3: the event loop. It lets every task run that can, and asks the
@@ -113,11 +112,12 @@ func (c *connection) Read(p []byte) (int, error) {
 type loop struct {
 	sel     selectors.Selector
 	ready   []*task
-	waiting []*task // sorted by time
+	waiting []*task     // sorted by time
+	calls   chan func() // of goroutines, for the loop to call
 }
 
 func (l *loop) start(f func(*task)) {
-	t := new(task)
+	t := &task{loop: l}
 	t.next, t.stop = iter.Pull(func(yield func(wish) bool) {
 		t.yield = yield
 		f(t)
@@ -134,7 +134,7 @@ func (l *loop) resume(t *task) {
 	i, _ := slices.BinarySearchFunc(l.waiting, t, func(a, b *task) int { return a.until.Compare(b.until) })
 	l.waiting = slices.Insert(l.waiting, i, t)
 	if t.events != 0 {
-		if _, err := l.sel.Register(t.fd, t.events, t); err != nil {
+		if _, err := l.sel.Register(t.conn, t.events, t); err != nil {
 			l.wake(t, err)
 		}
 	}
@@ -143,7 +143,7 @@ func (l *loop) resume(t *task) {
 // wake makes a waiting task ready to run.
 func (l *loop) wake(t *task, err error) {
 	if t.events != 0 {
-		l.sel.Unregister(t.fd)
+		l.sel.Unregister(t.conn)
 	}
 	l.waiting = slices.DeleteFunc(l.waiting, func(other *task) bool { return other == t })
 	l.ready = append(l.ready, t)
@@ -167,6 +167,9 @@ func (l *loop) run(ctx context.Context) error {
 		for _, r := range ready {
 			l.wake(r.Key.Data.(*task), nil)
 		}
+		for len(l.calls) > 0 {
+			(<-l.calls)()
+		}
 		for now := time.Now(); len(l.waiting) > 0 && !now.Before(l.waiting[0].until); {
 			l.wake(l.waiting[0], os.ErrDeadlineExceeded)
 		}
@@ -180,13 +183,13 @@ func (l *loop) run(ctx context.Context) error {
 
 // Step 4: the program, straight down.
 
-func fetch(t *task, addr *net.TCPAddr, path string, patience time.Duration) ([]byte, error) {
+func fetch(t *task, addr, path string, patience time.Duration) ([]byte, error) {
 	c, err := t.dial(addr, time.Now().Add(patience))
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(c.fd)
-	if _, err := unix.Write(c.fd, []byte("GET "+path+" HTTP/1.0\r\n\r\n")); err != nil { // short enough to fit
+	defer c.Close()
+	if _, err := selectors.TryWrite(c.Conn, []byte("GET "+path+" HTTP/1.0\r\n\r\n")); err != nil { // short enough to fit
 		return nil, err
 	}
 	response, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -199,7 +202,15 @@ func fetch(t *task, addr *net.TCPAddr, path string, patience time.Duration) ([]b
 func main() {
 	from := flag.String("from", "", "the server; if empty one that takes 200 ms for a page")
 	patience := flag.Duration("patience", 10*time.Second, "the time for each page")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Tasks fetches a hundred pages side by side, /0 to /99, in one thread of control.\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *from == "" {
@@ -211,18 +222,16 @@ func main() {
 		}))
 		*from = listener.Addr().String()
 	}
-	addr, err := net.ResolveTCPAddr("tcp4", *from)
-	check(err)
 	sel, err := selectors.NewDefaultSelector()
 	check(err)
 	defer sel.Close()
 
-	l := &loop{sel: sel}
+	l := &loop{sel: sel, calls: make(chan func(), 100)}
 	began := time.Now()
 	pages, bytes, open := 0, 0, 100 // no lock: there is one thread of control
 	for i := range open {
 		l.start(func(t *task) {
-			body, err := fetch(t, addr, fmt.Sprintf("/%d", i), *patience)
+			body, err := fetch(t, *from, fmt.Sprintf("/%d", i), *patience)
 			open--
 			if err == nil {
 				pages++
@@ -237,8 +246,12 @@ func main() {
 			fmt.Printf("%v: %d to go\n", time.Since(began).Round(time.Millisecond), open)
 		}
 	})
-	if l.run(ctx) == nil {
-		fmt.Printf("%d pages, %d bytes, in %v\n", pages, bytes, time.Since(began).Round(time.Millisecond))
+	if l.run(ctx) != nil {
+		return
+	}
+	fmt.Printf("%d pages, %d bytes, in %v\n", pages, bytes, time.Since(began).Round(time.Millisecond))
+	if pages == 0 {
+		os.Exit(1)
 	}
 }
 

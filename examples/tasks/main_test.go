@@ -2,12 +2,11 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix
-
 package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -29,6 +28,15 @@ func command(t *testing.T, args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	cmd = program.Command(exec.CommandContext(t.Context(), os.Args[0], args...))
 	cmd.Stdout = out
 	return cmd, out
+}
+
+// failed runs a program that can fetch nothing.
+func failed(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	var exit *exec.ExitError
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("it ends with %v, want exit status 1", err)
+	}
 }
 
 func lastLine(out *bytes.Buffer) string {
@@ -99,9 +107,7 @@ func TestAPageHasItsTimeAndNoLonger(t *testing.T) {
 	})
 	began := time.Now()
 	cmd, out := command(t, "-from", addr, "-patience", "1s")
-	if err := cmd.Run(); err != nil {
-		t.Fatal(err)
-	}
+	failed(t, cmd)
 	if d := time.Since(began); d < time.Second {
 		t.Errorf("the program has given up after %v", d)
 	}
@@ -120,9 +126,7 @@ func TestTellsWhyAPageCannotBeHad(t *testing.T) {
 	listener.Close()
 	for _, from := range []string{addr, nobody} {
 		cmd, out := command(t, "-from", from)
-		if err := cmd.Run(); err != nil {
-			t.Fatal(err)
-		}
+		failed(t, cmd)
 		if line := lastLine(out); !strings.HasPrefix(line, "0 pages, 0 bytes, in ") {
 			t.Errorf("the program says %q", line)
 		}
