@@ -187,6 +187,28 @@ func TestHandlesThatNobodyNeedsAreClosed(t *testing.T) {
 	now(t, s, Ready{key, EventWrite})
 }
 
+// Who has paused reading hears of a reset, behind however much data.
+func TestAResetBehindUnreadDataIsAHangup(t *testing.T) {
+	s := newIOCP(t)
+	a, b := tcpPair(t)
+	key := register(t, s, a, EventHangup, nil)
+	c := startSelect(s, Forever)
+	for buf := make([]byte, 1<<16); ; {
+		if _, err := TryWrite(b, buf); errors.Is(err, ErrWouldBlock) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stillBlocked(t, c)
+	b.SetLinger(0)
+	b.Close()
+	wants(t, end(t, c), Ready{key, EventHangup})
+	now(t, s, Ready{key, EventHangup})
+	key = modify(t, s, a, EventRead|EventHangup, nil)
+	now(t, s, Ready{key, EventRead | EventHangup})
+}
+
 var procGetProcessHandleCount = kernel32.NewProc("GetProcessHandleCount")
 
 func handleCount(t testing.TB) (n uint32) {

@@ -102,7 +102,7 @@ var situations = []situation{
 		},
 		want: situationHalf,
 		rows: []situationRow{
-			{why: "Wine tells of it once the data was read (sock_get_poll_events)", on: "windows/iocp", want: situationRW, perhaps: EventHangup},
+			{why: "Wine tells of it once the data was read (sock_get_poll_events), Windows at once (Wine's ws2_32/tests/afd.c)", on: "windows/iocp", want: situationRW, perhaps: EventHangup},
 		},
 	},
 	{
@@ -180,8 +180,8 @@ var situations = []situation{
 		},
 		want: situationHungUp,
 		rows: []situationRow{
-			// Wine doesn't pass it on to the kernel (server/sock.c). Windows is
-			// not tried.
+			// Wine doesn't pass it on to the kernel (server/sock.c), and Windows
+			// says the same to Wine's ws2_32/tests/afd.c.
 			{why: "AFD tells what the peer did, and not what oneself did", on: "windows/*", want: EventWrite},
 			situationSelect,
 		},
