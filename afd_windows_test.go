@@ -386,10 +386,11 @@ func TestForeignDatagramsInTheWakerAreDrained(t *testing.T) {
 // round until it is.
 func TestAWaitOfAnyLengthSleeps(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		turns := observe(s).turns.Load
-		waits := int64(0)
+		b := observe(s)
 		for _, d := range []time.Duration{1, 999, time.Microsecond, 500 * time.Microsecond, 999999, 2*time.Millisecond - 1} {
-			for range 10 {
+			const waits = 10
+			before := b.turns.Load()
+			for range waits {
 				begin := monotonic()
 				if ready, err := s.Select(d); len(ready) != 0 || err != nil {
 					t.Fatal(format(ready), err)
@@ -397,12 +398,11 @@ func TestAWaitOfAnyLengthSleeps(t *testing.T) {
 				if took := monotonic() - begin; took < d {
 					t.Errorf("a wait of %v took %v", d, took)
 				}
-				waits++
 			}
-		}
-		// The kernel counts from its last tick, so that a wait may go on once.
-		if n := turns(); n > 2*waits {
-			t.Errorf("%d turns of %d waits", n, waits)
+			// The kernel counts from its last tick, so that a wait may go on once.
+			if n := b.turns.Load() - before; n > 2*waits {
+				t.Errorf("%d turns of %d waits of %v", n, waits, d)
+			}
 		}
 	})
 }

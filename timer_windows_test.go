@@ -16,7 +16,7 @@ import (
 // A fakeWaitPackets stands for the kernel's wait completion packets, which Wine
 // 8 lacks. A packet is an event that ends the wait for its timer.
 type fakeWaitPackets struct {
-	early             bool // the packet comes at once
+	early, lost       bool // the packet comes at once, or never
 	refuse            bool
 	associated, freed atomic.Int64
 	waits             sync.WaitGroup
@@ -61,6 +61,9 @@ func (f *fakeWaitPackets) associate(packet, port, timer windows.Handle, key uint
 	f.waits.Add(1)
 	go func() {
 		defer f.waits.Done()
+		if f.lost {
+			return
+		}
 		which := uint32(windows.WAIT_OBJECT_0)
 		if !f.early {
 			which, _ = windows.WaitForMultipleObjects([]windows.Handle{timer, packet}, false, windows.INFINITE)
@@ -95,8 +98,8 @@ func waits(t *testing.T, s *IOCPSelector, d time.Duration) int64 {
 	t.Helper()
 	turns := observe(s).turns.Load
 	begin := monotonic()
-	if ready, err := s.Select(d); len(ready) != 0 || err != nil {
-		t.Fatal(format(ready), err)
+	if a := end(t, startSelect(s, d)); len(a.ready) != 0 || a.err != nil {
+		t.Fatal(format(a.ready), a.err)
 	}
 	if took := monotonic() - begin; took < d {
 		t.Errorf("a wait of %v took %v", d, took)
@@ -138,10 +141,15 @@ func TestATimerThatComesEarlyEndsNoWaitEarly(t *testing.T) {
 }
 
 func TestWithoutATimerAWaitEndsByItsTimeout(t *testing.T) {
-	s := withWaitPackets(t, &fakeWaitPackets{refuse: true})
+	f := &fakeWaitPackets{refuse: true}
+	s := withWaitPackets(t, f)
 	waits(t, s, 30*time.Millisecond)
+	if n := f.freed.Load(); n != 0 {
+		t.Errorf("%d timers were disarmed", n)
+	}
+	waits(t, withWaitPackets(t, &fakeWaitPackets{lost: true}), 30*time.Millisecond)
 
-	f := &fakeWaitPackets{}
+	f = &fakeWaitPackets{}
 	s = withWaitPackets(t, f)
 	c := startSelect(s, hang)
 	within(t, "arming", func() {
