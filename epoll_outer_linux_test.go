@@ -1,0 +1,144 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Who watches the descriptor of a selector doesn't see the Wakeups of its waits.
+func TestANestedSelectorsWakeupsAreItsOwn(t *testing.T) {
+	for _, early := range []bool{true, false} { // Fd was asked for before the wait, or during it
+		eachOf(t, linuxSelectors, func(t *testing.T, outer Selector) {
+			inner := openEpoll(t)
+			r, w := pipe(t)
+			key := register(t, inner, r.fd, EventRead, nil)
+			var outerKey *SelectorKey
+			if early {
+				outerKey = register(t, outer, inner, EventRead, nil)
+			}
+			b := observe(inner)
+			blocked := startSelects(inner, Forever, 2)
+			await(t, &b.turns, 2)
+			if !early {
+				outerKey = register(t, outer, inner, EventRead, nil)
+				// The waits sleep on the set of before until they were told.
+				eventually("the waits come over", func() bool { return b.turns.Load() >= 4 && !up(inner) })
+			}
+			open := b.hold()
+			wakeup(t, inner)
+			await(t, &b.held, 1)
+			for range 10 {
+				now(t, outer) // while the wake-up is up
+			}
+			open()
+			for range 2 {
+				wants(t, end(t, blocked))
+			}
+			waiting := startSelect(outer, Forever)
+			for range 100 {
+				blocked = startSelect(inner, Forever)
+				wakeup(t, inner)
+				wants(t, end(t, blocked))
+			}
+			fill(t, w)
+			wants(t, end(t, waiting), Ready{outerKey, EventRead})
+			now(t, inner, Ready{key, EventRead})
+		})
+	}
+}
+
+// What the kernel tells once is not lost to a selector's own waits, whatever is
+// in its set that has to be taken out.
+func TestAnEventThatIsToldOnceSurvivesARebuild(t *testing.T) {
+	if !inChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}) {
+		return
+	}
+	dir := t.TempDir()
+	mounted := false
+	change := func() {
+		var err error
+		if mounted {
+			err = unix.Unmount(dir, 0)
+		} else {
+			err = unix.Mount("none", dir, "tmpfs", 0, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		mounted = !mounted
+	}
+	s := openEpoll(t)
+	d := openFile(t, "/proc/self/mounts", unix.O_RDONLY)
+	key := register(t, s, d.fd, EventPriority, nil)
+	for round := range 20 {
+		var blocked <-chan answer
+		if round%2 == 0 {
+			blocked = startSelect(s, Forever)
+		}
+		// A look, and each wait, meets the stale event first.
+		change()
+		poison(t, s)
+		if blocked != nil {
+			a := end(t, blocked)
+			wants(t, a, Ready{key, EventPriority})
+		} else {
+			within(t, fmt.Sprint("Select in round ", round), func() {
+				ready, err := s.Select(Forever)
+				wants(t, answer{ready, err}, Ready{key, EventPriority})
+			})
+		}
+		now(t, s)
+
+		poison(t, s)
+		change()
+		now(t, s, Ready{key, EventPriority})
+		now(t, s)
+	}
+	if mounted {
+		change()
+	}
+}
+
+// However many waits meet what is left of a closed descriptor, one of them makes
+// the set anew.
+func TestManyWaitsMakeASetAnewOnce(t *testing.T) {
+	const waits = 64
+	s := openEpoll(t)
+	b := observe(s)
+	r, w := pipe(t)
+	key := register(t, s, r.fd, EventRead, nil)
+	stale, staleW := pipe(t)
+	register(t, s, stale.fd, EventRead, "stale")
+	dup(t, stale, 0)
+	stale.close()
+	unregister(t, s, stale.fd)
+	blocked := startSelects(s, Forever, waits)
+	await(t, &b.turns, waits)
+	open := b.hold()
+	fill(t, staleW)
+	await(t, &b.held, waits) // all have the event of nobody
+	before := changesOf(s)
+	open()
+	await(t, &b.turns, 2*waits)
+	if n := changesOf(s) - before; n != 1 {
+		t.Errorf("%d waits made the set anew %d times", waits, n)
+	}
+	stillBlocked(t, blocked)
+	fill(t, w)
+	wants(t, end(t, blocked), Ready{key, EventRead})
+}
+
+// changesOf counts the changes to the registrations, and the sets made anew.
+func changesOf(s Selector) uint64 {
+	c := coreOf(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changes
+}
