@@ -52,6 +52,7 @@ func accept(listener int, program []string) {
 	s := &session{sock: sock, pty: -1, pidfd: -1}
 	if err := s.start(program); err != nil {
 		log.Print(err)
+		unix.Write(sock, []byte(err.Error()+"\r\n"))
 		s.hangUp()
 	}
 }
@@ -277,10 +278,18 @@ func (s *session) complete() bool {
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:2323", "the address to listen on")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Shell gives everyone who comes a terminal with a program in it: shell [flags] [program [arguments]]\n"+
+			"The program is /bin/sh if there is none. Come by: telnet 127.0.0.1 2323\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	program := flag.Args()
 	if len(program) == 0 {
 		program = []string{"/bin/sh"}
+	}
+	if _, err := exec.LookPath(program[0]); err != nil {
+		log.Fatal(err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -304,6 +313,7 @@ func main() {
 	for {
 		ready, err := sel.SelectContext(ctx)
 		if ctx.Err() != nil {
+			fmt.Println()
 			return // Ctrl-C
 		}
 		if err != nil {

@@ -224,3 +224,12 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 	}
 	await(t, mark)
 }
+
+func TestAWrongProgramIsFoundAtTheStart(t *testing.T) {
+	cmd := program.Command(exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "/no/such/program"))
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "/no/such/program") {
+		t.Fatalf("it ends with %v and says %q", err, said.String())
+	}
+}

@@ -80,13 +80,14 @@ func (w *watcher) report() error {
 // of 2 s, the window that needs no privilege. The file is not opened by
 // os.Open: the runtime would poll it too, and take its events away.
 func openTrigger(resource string) (int, error) {
-	fd, err := unix.Open("/proc/pressure/"+resource, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	path := "/proc/pressure/" + resource
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, os.NewSyscallError("open", err)
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	if _, err := unix.Write(fd, []byte("some 100000 2000000\x00")); err != nil {
 		unix.Close(fd)
-		return -1, os.NewSyscallError("write", err)
+		return -1, &os.PathError{Op: "write", Path: path, Err: err}
 	}
 	return fd, nil
 }
@@ -141,6 +142,7 @@ func run(sel selectors.Selector, dir, resource string, quiet time.Duration, sign
 		select {
 		case s := <-signals:
 			if s == os.Interrupt {
+				fmt.Println()
 				return nil
 			}
 			fmt.Println("changes:", w.changes)
@@ -152,7 +154,16 @@ func run(sel selectors.Selector, dir, resource string, quiet time.Duration, sign
 func main() {
 	resource := flag.String("pressure", "memory", "the pressure to tell of: cpu, io or memory")
 	quiet := flag.Duration("quiet", 200*time.Millisecond, "how long to wait for more changes")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Watch tells what changes in a directory: watch [flags] [directory, the current one if there is none]\n"+
+			"SIGUSR1 makes it tell how many changes there were.\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	dir := "."
 	if flag.NArg() > 0 {
 		dir = flag.Arg(0)

@@ -176,3 +176,20 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestNamesTheFileThatItCannotOpen(t *testing.T) {
+	cmd := program.Command(exec.Command(os.Args[0], "-pressure", "nothing", t.TempDir()))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.Contains(line, "open /proc/pressure/nothing: ") {
+		t.Fatalf("it says %q, %v", line, err)
+	}
+}
