@@ -38,7 +38,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				situationAsleep(EventPriority),
+				situationAsleep(EventPriority | EventHangup),
 				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
@@ -52,7 +52,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				situationAsleep(EventPriority),
+				situationAsleep(EventPriority | EventHangup),
 				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
@@ -81,7 +81,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				situationAsleep(EventPriority),
+				situationAsleep(EventPriority | EventHangup),
 				{why: "select puts it into the list for reading (ttydev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},

@@ -41,6 +41,24 @@ func situationAsleep(events EventMask) situationRow {
 	}
 }
 
+// FreeBSD 15 has unix stream and seqpacket sockets of its own
+// (uipc_sopoll_stream_or_seqpacket): who waits for urgent data alone is on no
+// list.
+var situationAsleepUnix = situationRow{
+	why:    "who asks for EventPriority alone is never woken",
+	on:     "freebsd/poll",
+	since:  15,
+	want:   situationHungUp,
+	asleep: EventPriority,
+}
+
+// situationNoFIFO: macOS tells of a FIFO's end by select alone.
+var situationNoFIFO = situationRow{
+	why:     "no filter of kqueue tells of a FIFO's end (filt_vnode_common)",
+	on:      "darwin/kqueue darwin/poll ios/kqueue ios/poll",
+	refused: unix.EINVAL,
+}
+
 func init() {
 	if !tellsHangup() {
 		situationNoHangup += " */poll */devpoll"
@@ -73,7 +91,7 @@ func init() {
 				return a, nil
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: situationDead,
 		},
 		{
 			name: "TCP, connected without waiting for it",
@@ -95,7 +113,7 @@ func init() {
 				return a, func() { situationOK(t, b.Close()); situationWrite(t, a) }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: situationDead,
 		},
 		{
 			name: "TCP, reset by the peer and told of it",
@@ -110,7 +128,7 @@ func init() {
 				}
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: situationDead,
 		},
 		{
 			name: "TCP, the buffers are full of data to read and the peer has reset",
@@ -121,7 +139,7 @@ func init() {
 				return a, func() { situationOK(t, b.Close()) }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: situationDead,
 		},
 		{
 			name: "TCP, the send buffer is full",
@@ -172,7 +190,7 @@ func init() {
 			want: situationHungUp,
 			rows: []situationRow{
 				situationSelect,
-				{why: "poll has no bit for it but those for reading and writing", on: "darwin/* freebsd/* netbsd/* openbsd/* dragonfly/*", want: situationRW},
+				{why: "poll has no bit for it but those for reading and writing", on: "darwin/* freebsd/* netbsd/* openbsd/* dragonfly/* solaris/* illumos/*", want: situationRW},
 			},
 		},
 
@@ -223,6 +241,11 @@ func init() {
 				return a, func() { situationOK(t, unix.Shutdown(a, unix.SHUT_WR)) }
 			},
 			want: EventWrite,
+			rows: []situationRow{
+				{why: "it is a hang-up for who asks for writing", on: "freebsd/poll", since: 15, want: EventWrite, perhaps: situationHungUp},
+				{why: "it is a hang-up for who asks for writing", on: "freebsd/select", since: 15, want: EventWrite, perhaps: EventRead},
+				{why: "it is a hang-up for who asks for writing (poll_copyout)", on: "dragonfly/poll", want: EventWrite, perhaps: situationHungUp},
+			},
 		},
 		{
 			name: "unix stream pair, both directions shut",
@@ -231,7 +254,11 @@ func init() {
 				return a, func() { situationOK(t, unix.Shutdown(a, unix.SHUT_RDWR)) }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: []situationRow{
+				{why: "only who asks for writing hears that both are", on: "freebsd/poll", since: 15, want: situationHalf, perhaps: EventPriority},
+				situationPriorityAlone,
+				situationSelect,
+			},
 		},
 		{
 			name: "unix stream pair, the peer has closed",
@@ -240,7 +267,7 @@ func init() {
 				return a, situationClose(t, b)
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: []situationRow{situationAsleepUnix, situationPriorityAlone, situationSelect},
 		},
 		{
 			name: "unix stream pair, data to read and the peer has closed",
@@ -250,7 +277,23 @@ func init() {
 				return a, func() { situationPut(t, b, "x"); shut() }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: []situationRow{situationAsleepUnix, situationPriorityAlone, situationSelect},
+		},
+		{
+			name: "unix stream pair, the send buffer is full and the peer has closed",
+			make: func(t *testing.T) (any, func()) {
+				a, b := situationPair(t, unix.SOCK_STREAM)
+				situationFill(t, a)
+				return a, situationClose(t, b)
+			},
+			want: situationHungUp,
+			rows: []situationRow{
+				// unp_soisdisconnected in uipc_usrreq.c.
+				{why: "the close wakes who waits for reading alone", on: "freebsd/poll", since: 15, want: situationHungUp, asleep: EventWrite | EventPriority},
+				{why: "the close wakes who waits for reading alone", on: "freebsd/select", since: 15, want: situationRW, asleep: EventWrite | EventPriority},
+				situationPriorityAlone,
+				situationSelect,
+			},
 		},
 		{
 			name: "unix stream pair, the send buffer is full",
@@ -285,7 +328,7 @@ func init() {
 				return a, func() { situationPut(t, b, "x"); shut() }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationSelect},
+			rows: []situationRow{situationAsleepUnix, situationPriorityAlone, situationSelect},
 		},
 		{
 			name: "unix datagram pair, nothing happened",
@@ -383,7 +426,11 @@ func init() {
 				return w, situationClose(t, r)
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationAsleep(EventPriority), situationSelect},
+			rows: []situationRow{
+				situationAsleep(EventPriority),
+				{why: "it is in the list for reading alone", on: "dragonfly/select", want: EventRead},
+				situationSelect,
+			},
 		},
 		{
 			name: "pipe's write end, full and the reader is gone",
@@ -393,7 +440,11 @@ func init() {
 				return w, situationClose(t, r)
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationAsleep(EventPriority), situationSelect},
+			rows: []situationRow{
+				situationAsleep(EventPriority),
+				{why: "it is in the list for reading alone", on: "dragonfly/select", want: EventRead},
+				situationSelect,
+			},
 		},
 
 		{
@@ -403,6 +454,7 @@ func init() {
 				return r, nil
 			},
 			want: 0,
+			rows: []situationRow{situationNoFIFO},
 		},
 		{
 			name: "FIFO's read end, data to read",
@@ -411,6 +463,7 @@ func init() {
 				return r, func() { situationPut(t, w, "x") }
 			},
 			want: EventRead,
+			rows: []situationRow{situationNoFIFO},
 		},
 		{
 			name: "FIFO's read end, the writer is gone",
@@ -420,6 +473,8 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFIFO,
+				{why: "a FIFO has no end here (filt_fiforead with NOTE_OLDAPI)", on: "dragonfly/poll dragonfly/select", perhaps: EventWrite},
 				situationAsleep(EventWrite | EventPriority),
 				{why: "select puts it into the list for reading", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
@@ -434,6 +489,8 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFIFO,
+				{why: "a FIFO has no end here (filt_fiforead with NOTE_OLDAPI)", on: "dragonfly/poll dragonfly/select", want: EventRead, perhaps: EventWrite},
 				situationAsleep(EventWrite | EventPriority),
 				{why: "select puts it into the list for reading", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
@@ -448,6 +505,7 @@ func init() {
 				return r, nil
 			},
 			want: 0,
+			rows: []situationRow{situationNoFIFO},
 		},
 		{
 			name: "FIFO's write end, nothing happened",
@@ -456,6 +514,7 @@ func init() {
 				return w, nil
 			},
 			want: EventWrite,
+			rows: []situationRow{situationNoFIFO},
 		},
 		{
 			name: "FIFO's write end, the reader is gone",
@@ -465,6 +524,8 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFIFO,
+				{why: "a FIFO has no end here but for who writes", on: "dragonfly/poll dragonfly/select", perhaps: situationHungUp},
 				situationAsleep(EventRead | EventPriority),
 				{why: "select puts it into the list for writing", on: "freebsd/select", want: EventWrite, perhaps: EventRead},
 				situationSelect,

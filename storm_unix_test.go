@@ -96,6 +96,8 @@ func (m *storm) stormWorkers() []func() {
 	return []func(){inOrder, inOrder, survivor, survivor, closedFirst, modified}
 }
 
+// DragonFly 5.9 itself panics in the second round of PollSelector ("kqueue:
+// checkloop failed"): skip that one there.
 func TestNothingIsLostOrReportedLateWhileDescriptorsAreClosedAndReused(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		m := newStorm(t, s)
