@@ -22,7 +22,7 @@ func descriptor(fileobj any) (fd int, isNumber bool, err error) {
 	}
 	n := ^uintptr(0)
 	if err := raw.Control(func(fd uintptr) { n = fd }); err != nil {
-		return 0, false, unavailable(fileobj, err)
+		return 0, false, unavailable(raw, err)
 	}
 	fd, err = unsigned(uint64(n))
 	return fd, false, err
@@ -52,7 +52,7 @@ func resolve(fileobj any) (fd int, isNumber bool, raw syscall.RawConn, err error
 	switch f := fileobj.(type) {
 	case syscall.Conn:
 		if raw, err = f.SyscallConn(); err != nil {
-			err = unavailable(fileobj, err)
+			err = unavailable(nil, err)
 		}
 	case interface{ Fd() uintptr }:
 		fd, err = unsigned(uint64(f.Fd()))
@@ -85,11 +85,17 @@ func embedded(v reflect.Value) string {
 	return ""
 }
 
+// fileRawConn is the type of what [os.File.SyscallConn] returns.
+var fileRawConn = func() reflect.Type {
+	raw, _ := new(os.File).SyscallConn()
+	return reflect.TypeOf(raw)
+}()
+
 // unavailable returns the error of a file object that gives no descriptor, most
 // often because it was closed. Package os has another error for that in here
 // than its own.
-func unavailable(fileobj any, err error) error {
-	if _, ok := fileobj.(*os.File); ok {
+func unavailable(raw syscall.RawConn, err error) error {
+	if raw != nil && reflect.TypeOf(raw) == fileRawConn {
 		return fmt.Errorf("%w: %w (%w)", ErrInvalidFileObj, os.ErrClosed, err)
 	}
 	return fmt.Errorf("%w: %w", ErrInvalidFileObj, err)

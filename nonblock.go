@@ -81,11 +81,15 @@ func TryWrite(fileobj any, p []byte) (n int, err error) {
 // On Windows it clears the listener's deadline, and may wait for a millisecond if
 // somebody else was quicker.
 func TryAccept(l net.Listener) (net.Conn, error) {
-	c, err := tryAccept(l)
-	if err != nil {
-		return nil, tryError("TryAccept", l, err)
+	if len(constructors) == 0 {
+		return nil, errors.ErrUnsupported
 	}
-	return c, nil
+	c, err := tryAccept(l)
+	switch err {
+	case nil, ErrWouldBlock:
+		return c, err
+	}
+	return nil, opError("TryAccept", l, 0, err, err)
 }
 
 // An attempt is one call. It is kept for the next one, since the function that
@@ -94,47 +98,56 @@ type attempt struct {
 	do     func(fd int, p []byte, socket bool) (int, error)
 	p      []byte
 	socket bool
-	n      int
+	fd, n  int
 	err    error
+	bad    error // why do was not called
 	run    func(fd uintptr)
 }
 
 var attempts = sync.Pool{New: func() any {
 	a := new(attempt)
-	a.run = func(fd uintptr) { a.n, a.err = a.do(int(fd), a.p, a.socket) }
+	a.run = func(fd uintptr) {
+		a.fd, a.bad = unsigned(uint64(fd))
+		if a.bad == nil {
+			a.n, a.err = a.do(a.fd, a.p, a.socket)
+		}
+	}
 	return a
 }}
 
+var errNoDescriptor = fmt.Errorf("%w: its Control gives no descriptor", ErrInvalidFileObj)
+
 // try calls do while the object can't be closed.
 func try(call string, fileobj any, p []byte, do func(fd int, p []byte, socket bool) (int, error)) (n int, err error) {
-	fd, _, raw, err := resolve(fileobj)
+	if len(constructors) == 0 {
+		return 0, errors.ErrUnsupported
+	}
+	fd, _, raw, bad := resolve(fileobj)
 	switch {
-	case err != nil:
+	case bad != nil:
 	case raw == nil:
 		n, err = do(fd, p, false)
 	default:
 		a := attempts.Get().(*attempt)
 		a.do, a.p, a.socket = do, p, isSocket(fileobj)
-		a.n, a.err = 0, nil
-		if err = raw.Control(a.run); err != nil {
-			err = unavailable(fileobj, err)
+		a.n, a.err, a.bad = 0, nil, errNoDescriptor
+		if err := raw.Control(a.run); err != nil {
+			bad = unavailable(raw, err)
 		} else {
-			n, err = a.n, a.err
+			bad = a.bad
 		}
-		a.p, a.err = nil, nil
+		fd, n, err = a.fd, a.n, a.err
+		a.do, a.p, a.err = nil, nil, nil
 		attempts.Put(a)
 	}
-	return n, tryError(call, fileobj, err)
-}
-
-// tryError names the call and the type of the file object, except in what a
-// program looks for at each call.
-func tryError(call string, fileobj any, err error) error {
-	switch err {
-	case nil, ErrWouldBlock, io.EOF, errors.ErrUnsupported:
-		return err
+	if bad != nil {
+		return 0, opError(call, fileobj, 0, bad, bad)
 	}
-	return fmt.Errorf("selectors: %s of %T: %w", call, fileobj, err)
+	switch err {
+	case nil, ErrWouldBlock, io.EOF: // what a program looks for at each call
+		return n, err
+	}
+	return n, opError(call, fileobj, fd, nil, err)
 }
 
 // isSocket reports whether a file object is known to be a socket.

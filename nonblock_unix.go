@@ -10,11 +10,15 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 func (wouldBlockError) Is(target error) bool { return target == unix.EAGAIN }
+
+// most is how much is read or written at most: some systems refuse 2 GB.
+const most = 1 << 30
 
 // tryRead uses what never blocks, whatever mode the descriptor is in: recv for a
 // socket, readNow for the rest where the system has it.
@@ -22,6 +26,7 @@ func tryRead(fd int, p []byte, socket bool) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	p = p[:min(len(p), most)]
 	call := "read"
 	err = unix.EOPNOTSUPP
 	if !socket {
@@ -53,6 +58,9 @@ func readFile(fd int, p []byte) (n int, err error) {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
 		return 0, err
+	}
+	if flags&unix.O_ACCMODE == unix.O_WRONLY {
+		return 0, unix.EBADF // poll would call it not ready
 	}
 	if flags&unix.O_NONBLOCK == 0 && !pollNow(fd, EventRead) {
 		return 0, unix.EAGAIN
@@ -86,6 +94,7 @@ func isDatagram(fd int) bool {
 
 // tryWrite is made like tryRead.
 func tryWrite(fd int, p []byte, socket bool) (n int, err error) {
+	p = p[:min(len(p), most)] // no datagram is as long
 	call := "write"
 	err = unix.EOPNOTSUPP
 	if !socket {
@@ -115,10 +124,16 @@ func writeFile(fd int, p []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if flags&unix.O_ACCMODE == unix.O_RDONLY {
+		return 0, unix.EBADF
+	}
 	size := len(p)
 	blocking := flags&unix.O_NONBLOCK == 0
 	if blocking {
 		size = pipeBuf
+		if _, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ); err == nil {
+			size = 1 // a pseudoterminal may have no room for more
+		}
 	}
 	for {
 		if blocking && !pollNow(fd, EventWrite) {
@@ -170,7 +185,7 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 		}
 		switch {
 		case err != nil:
-			return nil, unavailable(l, err)
+			return nil, unavailable(raw, err)
 		case refused != nil:
 			return nil, refused
 		}
@@ -181,6 +196,10 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 	}
 }
 
+// blockingListeners keeps the goroutines of this process from taking a client away
+// from each other, where accept would then block.
+var blockingListeners sync.Mutex
+
 // acceptNow accepts without blocking. It passes over what accept(2) says of a
 // client that has left.
 func acceptNow(listener int) (int, error) {
@@ -188,10 +207,15 @@ func acceptNow(listener int) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("fcntl", err)
 	}
-	if flags&unix.O_NONBLOCK == 0 && !pollNow(listener, EventRead) {
-		return -1, ErrWouldBlock
+	blocking := flags&unix.O_NONBLOCK == 0
+	if blocking {
+		blockingListeners.Lock()
+		defer blockingListeners.Unlock()
 	}
 	for {
+		if blocking && !pollNow(listener, EventRead) {
+			return -1, ErrWouldBlock
+		}
 		fd, err := acceptOne(listener)
 		switch err {
 		case nil:

@@ -67,7 +67,10 @@ func tryWrite(fd int, p []byte, _ bool) (int, error) {
 		return 0, socketError("WSAIoctl", err)
 	}
 	var n uint32
-	buf := windows.WSABuf{Len: uint32(min(len(p), 1<<30)), Buf: unsafe.SliceData(p)}
+	// Where there is any room winsock takes, and copies, all that it is given. No
+	// datagram is as long as this.
+	const most = 1 << 16
+	buf := windows.WSABuf{Len: uint32(min(len(p), most)), Buf: unsafe.SliceData(p)}
 	if err := windows.WSASend(socket, &buf, 1, &n, 0, nil, nil); err != nil {
 		return 0, socketError("WSASend", err)
 	}
@@ -95,7 +98,7 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 		var ready bool
 		var refused error
 		if err := raw.Control(func(fd uintptr) { ready, refused = isReadable(windows.Handle(fd)) }); err != nil {
-			return nil, unavailable(l, err)
+			return nil, unavailable(raw, err)
 		}
 		if refused != nil {
 			return nil, refused

@@ -1,0 +1,737 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+//go:build unix
+
+package selectors
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func flagsOf(t testing.TB, fd int) int {
+	t.Helper()
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return flags
+}
+
+func wouldBlock(t testing.TB, n int, err error) {
+	t.Helper()
+	if n != 0 || err != ErrWouldBlock || !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("%d, %v, want 0, ErrWouldBlock", n, err)
+	}
+}
+
+// modes are the two modes of a descriptor.
+var modes = []struct {
+	name     string
+	nonblock bool
+}{{"blocking", false}, {"non-blocking", true}}
+
+func TestTryOfAPipe(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			r, w := pipe(t)
+			unix.SetNonblock(r.fd, mode.nonblock)
+			unix.SetNonblock(w.fd, mode.nonblock)
+			flags := [2]int{flagsOf(t, r.fd), flagsOf(t, w.fd)}
+			buf := make([]byte, 10)
+			n, err := TryRead(r.fd, buf)
+			wouldBlock(t, n, err)
+			if n, err := TryWrite(w.fd, []byte("hello")); n != 5 || err != nil {
+				t.Fatalf("TryWrite = %d, %v", n, err)
+			}
+			if n, err := TryRead(r.fd, buf); n != 5 || err != nil || string(buf[:5]) != "hello" {
+				t.Errorf("TryRead = %d, %v", n, err)
+			}
+			total, large := 0, make([]byte, 1<<20)
+			for err = nil; err == nil; total += n {
+				if n, err = TryWrite(w.fd, large); err == nil && n == 0 {
+					t.Fatal("TryWrite = 0, nil")
+				}
+			}
+			wouldBlock(t, n, err)
+			for err = nil; err == nil; total -= n {
+				n, err = TryRead(r.fd, large)
+			}
+			wouldBlock(t, n, err)
+			if total != 0 {
+				t.Errorf("%d bytes are lost", total)
+			}
+			// The wrong ends.
+			n, err = TryRead(w.fd, buf)
+			if n != 0 || !errors.Is(err, unix.EBADF) {
+				t.Errorf("TryRead of a write end = %d, %v", n, err)
+			}
+			n, err = TryWrite(r.fd, buf)
+			if n != 0 || !errors.Is(err, unix.EBADF) {
+				t.Errorf("TryWrite of a read end = %d, %v", n, err)
+			}
+			if now := [2]int{flagsOf(t, r.fd), flagsOf(t, w.fd)}; now != flags {
+				t.Errorf("the modes were %x, are %x", flags, now)
+			}
+			TryWrite(w.fd, []byte("x"))
+			w.close()
+			if n, err := TryRead(r.fd, buf); n != 1 || err != nil {
+				t.Errorf("TryRead of what is left = %d, %v", n, err)
+			}
+			if n, err := TryRead(r.fd, buf); n != 0 || err != io.EOF {
+				t.Errorf("TryRead at the end = %d, %v", n, err)
+			}
+			r2, w2 := pipe(t)
+			unix.SetNonblock(w2.fd, mode.nonblock)
+			r2.close()
+			n, err = TryWrite(w2.fd, buf)
+			if n != 0 || !errors.Is(err, unix.EPIPE) {
+				t.Errorf("TryWrite without a reader = %d, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestTryOfAnOSFile(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	buf := make([]byte, 10)
+	n, err := TryRead(r, buf)
+	wouldBlock(t, n, err)
+	if n, err := TryWrite(w, []byte("hello")); n != 5 || err != nil {
+		t.Errorf("TryWrite = %d, %v", n, err)
+	}
+	if n, err := TryRead(r, buf); n != 5 || err != nil {
+		t.Errorf("TryRead = %d, %v", n, err)
+	}
+	embedded := struct{ *os.File }{r}
+	r.Close()
+	w.Close()
+	for _, f := range []any{r, w, embedded} {
+		if n, err := TryRead(f, buf); n != 0 || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("TryRead of a closed %T = %d, %v", f, n, err)
+		}
+		if n, err := TryWrite(f, buf); n != 0 || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("TryWrite of a closed %T = %d, %v", f, n, err)
+		}
+	}
+	if n, err := TryRead(silentConn{}, buf); n != 0 || !errors.Is(err, ErrInvalidFileObj) {
+		t.Errorf("TryRead of what gives no descriptor = %d, %v", n, err)
+	}
+}
+
+func TestTryOfFilesAndDirectories(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data := bytes.Repeat([]byte("0123456789"), 10_000)
+	for rest := data; len(rest) > 0; {
+		n, err := TryWrite(f, rest)
+		if n == 0 || err != nil {
+			t.Fatalf("TryWrite = %d, %v", n, err)
+		}
+		rest = rest[n:]
+	}
+	f.Seek(0, io.SeekStart)
+	var got []byte
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := TryRead(f, buf)
+		if err == io.EOF {
+			break
+		}
+		if n == 0 || err != nil {
+			t.Fatalf("TryRead = %d, %v", n, err)
+		}
+		got = append(got, buf[:n]...)
+	}
+	if !bytes.Equal(got, data) {
+		t.Errorf("%d other bytes", len(got))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var se *os.SyscallError
+	if n, err := TryRead(d, buf); n != 0 || !errors.As(err, &se) {
+		t.Errorf("TryRead of a directory = %d, %v", n, err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if n, err := TryRead(null, buf); n != 0 || err != io.EOF {
+		t.Errorf("TryRead of nothing = %d, %v", n, err)
+	}
+	if n, err := TryWrite(null, buf); n != len(buf) || err != nil {
+		t.Errorf("TryWrite to nothing = %d, %v", n, err)
+	}
+}
+
+func TestASocketsModeDoesntMatter(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			a, b := tcpPair(t)
+			unix.SetNonblock(fdOf(t, a), mode.nonblock)
+			defer unix.SetNonblock(fdOf(t, a), true)
+			for _, obj := range []any{a, fdOf(t, a), &fdObject{uintptr(fdOf(t, a))}} {
+				buf := make([]byte, 10)
+				n, err := TryRead(obj, buf)
+				wouldBlock(t, n, err)
+				if n, err := TryWrite(obj, []byte("x")); n != 1 || err != nil {
+					t.Errorf("TryWrite = %d, %v", n, err)
+				}
+				receive(t, b)
+				send(t, b)
+				waitReadable(t, a)
+				if n, err := TryRead(obj, buf); n != 1 || err != nil {
+					t.Errorf("TryRead = %d, %v", n, err)
+				}
+				for range 2 {
+					if n, err := TryWrite(obj, nil); n != 0 || err != nil {
+						t.Errorf("TryWrite of nothing = %d, %v", n, err)
+					}
+				}
+			}
+			large := make([]byte, 1<<20)
+			var err error
+			n := 0
+			for err == nil {
+				n, err = TryWrite(fdOf(t, a), large)
+			}
+			wouldBlock(t, n, err)
+			if nonblock := flagsOf(t, fdOf(t, a))&unix.O_NONBLOCK != 0; nonblock != mode.nonblock {
+				t.Error("the mode was changed")
+			}
+		})
+	}
+}
+
+func TestTryOfDatagrams(t *testing.T) {
+	for _, network := range []string{"udp4", "unixgram"} {
+		t.Run(network, func(t *testing.T) {
+			address := "127.0.0.1:0"
+			if network == "unixgram" {
+				address = filepath.Join(t.TempDir(), "s")
+			}
+			server, err := net.ListenPacket(network, address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			client, err := net.Dial(network, server.LocalAddr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			for _, obj := range []any{server, fdOf(t, server.(syscall.Conn))} {
+				buf := make([]byte, 3)
+				n, err := TryRead(obj, buf)
+				wouldBlock(t, n, err)
+				for _, text := range []string{"ab", "", "abcdef", "z"} {
+					if n, err := TryWrite(client, []byte(text)); n != len(text) || err != nil {
+						t.Fatalf("TryWrite = %d, %v", n, err)
+					}
+					waitReadable(t, obj)
+					want := text[:min(3, len(text))]
+					if n, err := TryRead(obj, buf); string(buf[:n]) != want || err != nil {
+						t.Errorf("TryRead of %q = %q, %v", text, buf[:n], err)
+					}
+				}
+			}
+			if n, err := TryWrite(client, make([]byte, 64<<20)); n != 0 || err == nil || err == ErrWouldBlock {
+				t.Errorf("TryWrite of more than a datagram = %d, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestTryReadOfAListenerIsTheSystemsError(t *testing.T) {
+	l := listenTCP(t)
+	dialTo(t, l)
+	waitReadable(t, l)
+	var se *os.SyscallError
+	for _, obj := range []any{l, fdOf(t, l)} {
+		if n, err := TryRead(obj, make([]byte, 1)); n != 0 || !errors.As(err, &se) || errors.Is(err, ErrWouldBlock) {
+			t.Errorf("TryRead = %d, %v", n, err)
+		}
+		if n, err := TryWrite(obj, make([]byte, 1)); n != 0 || !errors.As(err, &se) || errors.Is(err, ErrWouldBlock) {
+			t.Errorf("TryWrite = %d, %v", n, err)
+		}
+	}
+}
+
+func TestTryOfAClosedNumberIsEBADF(t *testing.T) {
+	r, _ := pipe(t)
+	r.close()
+	n, err := TryRead(r.fd, make([]byte, 1))
+	refused(t, err, unix.EBADF, "TryRead", "int", r.fd)
+	m, err := TryWrite(r.fd, make([]byte, 1))
+	refused(t, err, unix.EBADF, "TryWrite", "int", r.fd)
+	if n != 0 || m != 0 {
+		t.Errorf("%d, %d bytes", n, m)
+	}
+	for _, obj := range invalidNumbers(r.fd) {
+		if _, err := TryRead(obj, make([]byte, 1)); !errors.Is(err, ErrInvalidFileObj) {
+			t.Errorf("TryRead of %v: %v", obj, err)
+		}
+	}
+}
+
+func TestALargeSlice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("1 GB of memory")
+	}
+	large := make([]byte, 1<<30)
+	a, b := tcpPair(t)
+	n, err := TryWrite(a, large)
+	if n == 0 || n == len(large) || err != nil {
+		t.Errorf("TryWrite = %d, %v", n, err)
+	}
+	waitReadable(t, b)
+	if m, err := TryRead(b, large); m == 0 || m > n || err != nil {
+		t.Errorf("TryRead = %d, %v", m, err)
+	}
+}
+
+func TestTryWriteRaisesNoSIGPIPE(t *testing.T) {
+	signals := make(chan os.Signal, 10)
+	signal.Notify(signals, unix.SIGPIPE)
+	defer signal.Stop(signals)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	unix.Close(fds[1])
+	for range 3 {
+		if n, err := TryWrite(fds[0], []byte("x")); n != 0 || !errors.Is(err, unix.EPIPE) {
+			t.Errorf("TryWrite = %d, %v", n, err)
+		}
+	}
+	select {
+	case <-signals:
+		t.Error("SIGPIPE")
+	case <-time.After(settle):
+	}
+}
+
+func TestTryWriteToABrokenStandardOutputDoesntEndTheProgram(t *testing.T) {
+	const mark = "SELECTORS_BROKEN_OUTPUT"
+	if os.Getenv(mark) != "" {
+		n, err := TryWrite(os.Stdout, []byte("x"))
+		if n != 0 || !errors.Is(err, unix.EPIPE) {
+			fmt.Fprintln(os.Stderr, n, err)
+			os.Exit(2)
+		}
+		os.Exit(42)
+	}
+	r, w := pipe(t)
+	r.close()
+	out := os.NewFile(uintptr(dup(t, w, 0).fd), "")
+	defer out.Close()
+	cmd := exec.Command(executable(t), "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), mark+"=1")
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 42 {
+		t.Error(err)
+	}
+}
+
+func listenTCP(t testing.TB) *net.TCPListener {
+	t.Helper()
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func dialTo(t testing.TB, l net.Listener) net.Conn {
+	t.Helper()
+	c, err := net.Dial(l.Addr().Network(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// foreignListener is not of package net.
+type foreignListener struct{ *net.TCPListener }
+
+func (foreignListener) Accept() (net.Conn, error) { panic("Accept was called") }
+
+func TestTryAcceptOfAForeignListenerAndOneInBlockingMode(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			l := listenTCP(t)
+			fd := fdOf(t, l)
+			unix.SetNonblock(fd, mode.nonblock)
+			defer unix.SetNonblock(fd, true)
+			for _, l := range []net.Listener{l, foreignListener{l}} {
+				if c, err := TryAccept(l); c != nil || err != ErrWouldBlock {
+					t.Fatalf("TryAccept = %v, %v", c, err)
+				}
+				client := dialTo(t, l)
+				waitReadable(t, fd)
+				c, err := TryAccept(l)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.RemoteAddr().String() != client.LocalAddr().String() {
+					t.Errorf("it is from %v", c.RemoteAddr())
+				}
+				c.Close()
+			}
+			if nonblock := flagsOf(t, fd)&unix.O_NONBLOCK != 0; nonblock != mode.nonblock {
+				t.Error("the mode was changed")
+			}
+		})
+	}
+}
+
+func TestTryAcceptSetsTheOptionsThatAcceptSets(t *testing.T) {
+	l := listenTCP(t)
+	options := func(accept func() (net.Conn, error)) (values [3]int) {
+		dialTo(t, l)
+		waitReadable(t, l)
+		c, err := accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fd := fdOf(t, c.(*net.TCPConn))
+		for i, o := range [][2]int{{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE}} {
+			if values[i], err = unix.GetsockoptInt(fd, o[0], o[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		values[2] = flagsOf(t, fd)
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("it is not closed on exec: %v", err)
+		}
+		return values
+	}
+	if want, got := options(l.Accept), options(func() (net.Conn, error) { return TryAccept(l) }); got != want {
+		t.Errorf("no-delay, keep-alive, flags are %v, want %v", got, want)
+	}
+}
+
+func TestTryAcceptOfAUnixListener(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if c, err := TryAccept(l); c != nil || err != ErrWouldBlock {
+		t.Fatalf("TryAccept = %v, %v", c, err)
+	}
+	client := dialTo(t, l)
+	io.WriteString(client, "hello")
+	client.Close() // what it has said is still there
+	waitReadable(t, l)
+	c, err := TryAccept(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, ok := c.(*net.UnixConn); !ok {
+		t.Errorf("it is a %T", c)
+	}
+	if text, err := io.ReadAll(c); string(text) != "hello" || err != nil {
+		t.Errorf("it says %q, %v", text, err)
+	}
+}
+
+func TestTryAcceptPassesOverWhoHasReset(t *testing.T) {
+	l := listenTCP(t)
+	for range 3 {
+		c := dialTo(t, l).(*net.TCPConn)
+		c.SetLinger(0)
+		c.Close()
+	}
+	client := dialTo(t, l)
+	for begin := time.Now(); ; {
+		c, err := TryAccept(l)
+		if err == ErrWouldBlock && time.Since(begin) < hang {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if c.RemoteAddr() == nil || c.RemoteAddr().String() != client.LocalAddr().String() {
+			t.Errorf("it is from %v", c.RemoteAddr())
+		}
+		break
+	}
+}
+
+// lowestFree returns the number that is given out next.
+func lowestFree(t testing.TB, fd int) int {
+	t.Helper()
+	n, err := unix.Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(n)
+	return n
+}
+
+func TestOutOfDescriptorsTryAcceptLeavesTheClientWhereItIs(t *testing.T) {
+	l := listenTCP(t)
+	client := dialTo(t, l)
+	waitReadable(t, l)
+	free := lowestFree(t, fdOf(t, l))
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	}
+	defer restore()
+	for spare := range 2 {
+		low := limit
+		low.Cur = 0
+		for range free + spare {
+			low.Cur++ // its type is not the same on all systems
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+			t.Fatal(err)
+		}
+		c, err := TryAccept(l)
+		restore()
+		if c != nil || !errors.Is(err, unix.EMFILE) {
+			t.Errorf("TryAccept with %d free descriptors = %v, %v", spare, c, err)
+		}
+		var se *os.SyscallError
+		if !errors.As(err, &se) {
+			t.Errorf("%v is no *os.SyscallError", err)
+		}
+		if n := lowestFree(t, fdOf(t, l)); n != free {
+			t.Errorf("%d is the next number, it was %d", n, free)
+		}
+	}
+	c, err := TryAccept(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.RemoteAddr().String() != client.LocalAddr().String() {
+		t.Errorf("it is from %v", c.RemoteAddr())
+	}
+}
+
+func TestACloseMeanwhileNeverGivesAnotherOnesData(t *testing.T) {
+	rounds := 2000
+	if testing.Short() {
+		rounds = 200
+	}
+	for range rounds {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := os.NewFile(uintptr(fds[0]), "")
+		c, err := net.FileConn(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, ended := make(chan bool), make(chan bool)
+		go func() {
+			defer close(ended)
+			buf := make([]byte, 10)
+			for i := 0; ; i++ {
+				n, err := TryRead(c, buf)
+				if n != 0 || err != ErrWouldBlock && !errors.Is(err, net.ErrClosed) {
+					t.Errorf("TryRead = %q, %v", buf[:n], err)
+				}
+				if i == 0 {
+					close(began)
+				}
+				if n != 0 || err != ErrWouldBlock {
+					return
+				}
+			}
+		}()
+		<-began
+		c.Close()
+		r, w := pipe(t) // has the number now
+		fill(t, w)
+		<-ended
+		r.close()
+		w.close()
+		unix.Close(fds[1])
+	}
+}
+
+// acceptAll accepts by eight goroutines until stop, and sends each client one
+// byte. It returns how many it has accepted.
+func acceptAll(l net.Listener, stop *atomic.Bool) (accepted int64, err error) {
+	sel, err := NewDefaultSelector()
+	if err != nil {
+		return 0, err
+	}
+	defer sel.Close()
+	if _, err := sel.Register(l, EventRead, nil); err != nil {
+		return 0, err
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 8 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for !stop.Load() {
+				ready, e := sel.Select(settle)
+				if len(ready) == 0 && e == nil {
+					continue
+				}
+				var c net.Conn
+				if e == nil {
+					c, e = TryAccept(l)
+				}
+				if e == ErrWouldBlock {
+					continue
+				}
+				if e == nil {
+					_, e = c.Write([]byte("x"))
+					c.Close()
+				}
+				mu.Lock()
+				accepted++
+				err = errors.Join(err, e)
+				mu.Unlock()
+			}
+		}()
+	}
+	all.Wait()
+	return accepted, err
+}
+
+func TestTwoProcessesAndEightGoroutinesOnOneListener(t *testing.T) {
+	const mark = "SELECTORS_ACCEPT"
+	var stop atomic.Bool
+	if os.Getenv(mark) != "" {
+		l, err := net.FileListener(os.NewFile(3, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("ready")
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			stop.Store(true)
+		}()
+		accepted, err := acceptAll(l, &stop)
+		if err != nil {
+			t.Error(err)
+		}
+		fmt.Println(accepted)
+		return
+	}
+	clients := 10_000
+	if testing.Short() {
+		clients = 500
+	}
+	l := listenTCP(t)
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	child := exec.Command(executable(t), "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), mark+"=1")
+	child.ExtraFiles = []*os.File{f}
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	var word string
+	if _, err := fmt.Fscanln(lines, &word); word != "ready" {
+		t.Fatalf("the child says %q, %v", word, err)
+	}
+	ours := make(chan int64)
+	go func() {
+		accepted, err := acceptAll(l, &stop)
+		if err != nil {
+			t.Error(err)
+		}
+		ours <- accepted
+	}()
+	var all sync.WaitGroup
+	work := make(chan bool)
+	for range 16 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for range work {
+				c, err := net.Dial("tcp4", l.Addr().String())
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				c.SetDeadline(time.Now().Add(hang))
+				if text, err := io.ReadAll(c); string(text) != "x" || err != nil {
+					t.Errorf("a client was told %q, %v", text, err)
+				}
+				c.Close()
+			}
+		}()
+	}
+	for range clients {
+		work <- true
+	}
+	close(work)
+	all.Wait()
+	stop.Store(true)
+	in.Close()
+	var theirs int64
+	fmt.Fscanln(lines, &theirs)
+	if err := child.Wait(); err != nil {
+		t.Error(err)
+	}
+	if n := <-ours; n+theirs != int64(clients) {
+		t.Errorf("%d and %d were accepted, of %d", n, theirs, clients)
+	}
+}
