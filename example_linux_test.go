@@ -5,9 +5,13 @@
 package selectors_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/go-selectors/selectors"
 )
@@ -44,4 +48,50 @@ func ExampleEpollSelector_Fd() {
 	// Output:
 	// true
 	// server
+}
+
+// Epoll can wait for whatever has a descriptor: here a counter that another
+// goroutine, or a C library, adds to.
+func ExampleEpollSelector() {
+	sel, err := selectors.NewEpollSelector()
+	check(err)
+	defer sel.Close()
+	counter, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	check(err)
+	defer unix.Close(counter)
+	_, err = sel.Register(counter, selectors.EventRead, "counter")
+	check(err)
+
+	_, err = unix.Write(counter, []byte{1, 0, 0, 0, 0, 0, 0, 1})
+	check(err)
+	ready, err := sel.Select(selectors.Forever)
+	check(err)
+	fmt.Println(ready[0].Key.Data, ready[0].Events)
+	// Output:
+	// counter EventRead
+}
+
+// Epoll refuses what is always ready. PollSelector takes it.
+func ExampleNewEpollSelector() {
+	file, err := os.Open("/dev/null")
+	check(err)
+	defer file.Close()
+	var sel selectors.Selector
+	sel, err = selectors.NewEpollSelector()
+	check(err)
+	_, err = sel.Register(file, selectors.EventRead, nil)
+	if errors.Is(err, unix.EPERM) {
+		sel.Close()
+		sel, err = selectors.NewPollSelector()
+		check(err)
+		_, err = sel.Register(file, selectors.EventRead, nil)
+	}
+	check(err)
+	defer sel.Close()
+
+	ready, err := sel.Select(selectors.Forever)
+	check(err)
+	fmt.Println(ready[0].Events)
+	// Output:
+	// EventRead
 }

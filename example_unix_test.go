@@ -9,6 +9,8 @@ package selectors_test
 import (
 	"fmt"
 	"net"
+	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,4 +45,33 @@ func ExampleEventMask_priority() {
 	// Output:
 	// EventPriority
 	// urgent: "!"
+}
+
+// PollSelector takes any descriptor; a regular file is always ready.
+func ExamplePollSelector() {
+	sel, err := selectors.NewPollSelector()
+	check(err)
+	defer sel.Close()
+	file, err := os.CreateTemp("", "")
+	check(err)
+	defer os.Remove(file.Name())
+	defer file.Close()
+
+	_, err = sel.Register(file, selectors.EventRead|selectors.EventWrite, nil)
+	check(err)
+	ready, err := sel.Select(selectors.Forever)
+	check(err)
+	fmt.Println(ready[0].Events)
+	// Output:
+	// EventRead|EventWrite
+}
+
+func ExampleNewPollSelector() {
+	sel, err := selectors.NewPollSelector()
+	check(err)
+	defer sel.Close()
+	ready, err := sel.Select(time.Millisecond) // a sleep
+	fmt.Println(len(ready), err)
+	// Output:
+	// 0 <nil>
 }

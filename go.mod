@@ -1,5 +1,5 @@
 module github.com/go-selectors/selectors
 
-go 1.25.0
+go 1.24.0
 
-require golang.org/x/sys v0.47.0
+require golang.org/x/sys v0.30.0

@@ -128,13 +128,16 @@ func connected(t testing.TB) (windows.Handle, *net.TCPConn) {
 	return h, c
 }
 
+// It came to x/sys after the version that go.mod asks for.
+var procDuplicateSocket = windows.NewLazySystemDLL("ws2_32.dll").NewProc("WSADuplicateSocketW")
+
 // duplicate returns another handle of a socket. Wine knows no other way than
 // winsock's.
 func duplicate(t testing.TB, h windows.Handle) windows.Handle {
 	t.Helper()
 	var info windows.WSAProtocolInfo
-	err := windows.WSADuplicateSocket(h, windows.GetCurrentProcessId(), &info)
-	if err == nil {
+	failed, _, err := procDuplicateSocket.Call(uintptr(h), uintptr(windows.GetCurrentProcessId()), uintptr(unsafe.Pointer(&info)))
+	if failed == 0 {
 		h, err = windows.WSASocket(-1, -1, -1, &info, 0, windows.WSA_FLAG_OVERLAPPED)
 	}
 	if err != nil {
@@ -812,11 +815,13 @@ func TestASocketIsInSeveralSelectorsAndInUse(t *testing.T) {
 	s := newIOCP(t)
 	key := register(t, s, b, EventRead|EventWrite, nil)
 	var wg sync.WaitGroup
-	wg.Go(func() {
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
 		for range 100 {
 			receive(t, b)
 		}
-	})
+	}()
 	for range 100 {
 		send(t, a)
 		ready, err := s.Select(hang)
