@@ -121,7 +121,8 @@ type core struct {
 	resources resources
 	cleanup   runtime.Cleanup
 	view      *Map
-	settled   sync.Cond // signalled went down
+	settled   sync.Cond            // signalled went down
+	now       func() time.Duration // the system's clock
 
 	// All below is guarded by mu.
 
@@ -153,6 +154,7 @@ func (s *core) init(b backend, r resources, copies bool) {
 	s.copies = copies
 	s.view = &Map{s}
 	s.settled.L = &s.mu
+	s.now = monotonic
 	s.open = true
 	s.cleanup = runtime.AddCleanup(s, func(r resources) { r.release() }, r)
 }
@@ -505,7 +507,7 @@ func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration
 func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	var start, left time.Duration = 0, -1
 	if timeout != Forever {
-		start, left = monotonic(), timeout
+		start, left = s.now(), timeout
 	}
 	wakes := s.wakes
 	for prepared := !s.signalled; ; prepared = false {
@@ -569,7 +571,7 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 		case over && limit == left:
 			left = 0
 		case timeout != Forever:
-			left = max(timeout-(monotonic()-start), 0)
+			left = max(timeout-(s.now()-start), 0)
 		}
 	}
 }
