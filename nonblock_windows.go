@@ -94,7 +94,7 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 	}
 	accepting.Lock()
 	defer accepting.Unlock()
-	for {
+	for wait := time.Millisecond; ; wait *= 2 {
 		var ready bool
 		var refused error
 		if err := raw.Control(func(fd uintptr) { ready, refused = isReadable(windows.Handle(fd)) }); err != nil {
@@ -103,10 +103,10 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 		if refused != nil {
 			return nil, refused
 		}
-		if !ready {
+		if !ready || wait > time.Second {
 			return nil, ErrWouldBlock
 		}
-		if err := d.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		if err := d.SetDeadline(time.Now().Add(wait)); err != nil {
 			return nil, err
 		}
 		c, err := l.Accept()
@@ -115,7 +115,7 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 		case err == nil:
 			return c, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, ErrWouldBlock
+			// Somebody was quicker, or this machine is slow: select knows.
 		case errors.Is(err, windows.WSAECONNRESET):
 			// The client has left.
 		default:
