@@ -349,11 +349,10 @@ func (s *core) change() uint64 {
 }
 
 // AppendReady implements [Selector].
-//
-// It has the case that something is ready to itself, and epoll's look is flat:
-// each return costs something after a system call, since the processor has
-// forgotten where it leads to.
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
+	// What is ready at once is returned from here: each return after a system
+	// call costs some nanoseconds, since the processor has forgotten where it
+	// leads to. Epoll's look is flat for the same reason.
 	s.mu.Lock()
 	if !s.open || len(s.idle) == 0 {
 		return s.wait("AppendReady", dst, timeout, nil)

@@ -33,9 +33,9 @@ const (
 	// a Linux pressure-stall trigger that fired, a changed /proc/self/mounts,
 	// sysfs attribute or cgroup file.
 	//
-	// It is told apart from EventRead: urgent data alone is not reported to
-	// who asked for EventRead, nor ordinary data to who asked for
-	// EventPriority. Where a system can't tell them apart, Register and Modify
+	// It is told apart from EventRead: EventRead doesn't report urgent data
+	// alone, and EventPriority doesn't report ordinary data. (Data that was sent
+	// with MSG_OOB on a unix socket is both on Linux.) Where a system can't tell them apart, Register and Modify
 	// refuse EventPriority with an error that matches
 	// [errors.ErrUnsupported]: KqueueSelector does on FreeBSD and NetBSD,
 	// and on the other systems for what is not a socket. PollSelector and
@@ -43,8 +43,8 @@ const (
 	//
 	// Linux forgets a pressure-stall event and a change of /proc/self/mounts
 	// as soon as anybody polls the descriptor (psi_trigger_poll,
-	// mounts_poll), so these are reported once for each event instead of by
-	// level. A selector's own wait doesn't lose them, but others take them
+	// mounts_poll), and so with /proc/sys/kernel/hostname (proc_sys_poll). These
+	// are reported once for each event instead of by level. A selector's own wait doesn't lose them, but others take them
 	// away: a nested selector's outer one, and the Go runtime, which polls
 	// whatever [os.Open] and [os.NewFile] give. Open such files by
 	// unix.Open. On EpollSelector, Register and a change of the mask by Modify
@@ -140,8 +140,8 @@ var (
 	// ErrInvalidEvents: the mask is empty or has unknown bits.
 	ErrInvalidEvents = errors.New("invalid events")
 
-	// ErrInvalidFileObj: not a file object, nil, closed and unknown, or a
-	// number that can't be a descriptor.
+	// ErrInvalidFileObj: not a file object, nil, closed and not registered, or
+	// a number that can't be a descriptor.
 	ErrInvalidFileObj = errors.New("invalid file object")
 
 	// ErrRegistered: Register of a descriptor that has a key.
@@ -213,20 +213,21 @@ type Selector interface {
 	// where the system is out of memory or descriptors, an *os.SyscallError.
 	Select(timeout time.Duration) ([]Ready, error)
 
-	// AppendReady is Select into the caller's slice, which may be nil: it
-	// appends what is ready and allocates nothing once warm. It returns dst
-	// itself on an error and when nothing is ready.
+	// AppendReady is Select into the caller's slice, which may be nil. It
+	// appends what is ready, and allocates nothing after its first calls. It
+	// returns dst itself on an error, and if nothing is ready.
 	AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error)
 
-	// SelectContext waits until something is ready or ctx is done, and then
-	// returns ctx.Err(). If ctx is done already it doesn't look; a descriptor
-	// found ready as ctx ends is returned with a nil error. It panics if ctx
-	// is nil.
+	// SelectContext waits until something is ready or ctx is done. If ctx is
+	// done it returns ctx.Err(). If ctx is done already it doesn't look. A
+	// descriptor that is found ready as ctx ends is returned with a nil error.
+	// It panics if ctx is nil.
 	SelectContext(ctx context.Context) ([]Ready, error)
 
-	// Wakeup ends the waits that are blocked now; with none, the next wait of
-	// any kind takes it. A wait that it ends returns what is ready, perhaps
-	// nothing, and a nil error. Calls before a return collapse into one.
+	// Wakeup ends the waits that are blocked now. If nobody waits, the next wait
+	// returns at once, of whatever kind it is. A wait that Wakeup ends returns
+	// what is ready, perhaps nothing, and a nil error. Several calls before a
+	// wait returns count as one.
 	Wakeup() error
 
 	// GetKey returns the key of a registered file object. Its errors are
@@ -237,10 +238,10 @@ type Selector interface {
 	// selector is closed.
 	GetMap() *Map
 
-	// Close ends every blocked wait with ErrClosed, without waiting for that,
-	// and frees what the selector holds: at once, or when the last wait has
-	// come out. It closes no registered descriptor. A second Close returns
-	// nil again.
+	// Close ends every blocked wait with ErrClosed, and doesn't wait until they
+	// have returned. What the selector holds is freed at once, or when the last
+	// of these waits returns. Registered descriptors stay open. A second Close
+	// returns nil again.
 	Close() error
 }
 
