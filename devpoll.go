@@ -9,6 +9,7 @@ package selectors
 import (
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,8 @@ import (
 type devpoll struct {
 	core
 	*devpollFiles
-	fd int // of the device; constant while the selector is in use
+	fd     int // of the device; constant while the selector is in use
+	waking atomic.Bool
 }
 
 // devpollFiles are a selector's descriptors.
@@ -145,6 +147,7 @@ type devpollWaiter struct {
 	n     int    // how many results there are
 	err   error  // instead of results
 	since uint64 // the core's changes when look was called
+	buf   [512]byte
 }
 
 func (s *devpoll) newWaiter() waiter {
@@ -159,6 +162,27 @@ func (w *devpollWaiter) receive(ms int) {
 	if w.err != nil {
 		w.n = 0
 	}
+	if w.s.waking.Load() && slices.ContainsFunc(w.fds[:w.n], func(p unix.PollFd) bool { return int(p.Fd) == w.s.r }) {
+		w.pass()
+	}
+}
+
+// pass wakes the waits that are left once more. One that was in the middle of its
+// look at the set may have missed the signal: another look that begins meanwhile
+// clears the note of it (dpioctl with PC_POLLWAKE; fifo_poll drops the lock
+// by pollunlock). But every such look finds the waker, and so comes here.
+//
+// A pipe tells only who has looked at it in vain since it last told somebody
+// (FIFOPOLLR in fifo_wakereader), so it is emptied and looked at first. Whoever
+// does so beside this one wakes them after it as well.
+func (w *devpollWaiter) pass() {
+	for {
+		if n, err := unix.Read(w.s.r, w.buf[:]); err != unix.EINTR && n < len(w.buf) {
+			break
+		}
+	}
+	pollWait([]unix.PollFd{newPollFd(w.s.r, EventRead)}, 0)
+	w.s.backend.wake()
 }
 
 func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {
@@ -272,6 +296,16 @@ func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
 		return dst, os.NewSyscallError("ioctl", err)
 	}
 	return dst, nil
+}
+
+func (s *devpoll) wake() error {
+	s.waking.Store(true)
+	return s.waker.wake()
+}
+
+func (s *devpoll) drain() {
+	s.waking.Store(false)
+	s.waker.drain()
 }
 
 func (f *devpollFiles) release() {

@@ -37,6 +37,14 @@ type devpollModel struct {
 	old   bool
 	limit int
 
+	// clears is the case that a DP_POLL clears PC_POLLWAKE under those that are
+	// in the middle of theirs: what one has found, the others notice at the
+	// next notification.
+	clears   bool
+	notified int // counts them, if clears
+	cleared  int // notified, when a poll last found something
+
+	asked      int                // the room for results of the last poll
 	foreign    bool               // the device belongs to another process, as after a fork
 	failing    map[int]unix.Errno // descriptors whose own poll fails
 	interrupts []int              // writes that end by EINTR after so many entries
@@ -126,6 +134,7 @@ func (m *devpollModel) poll(fds []unix.PollFd, ms int) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.polls++
+	m.asked = len(fds)
 	for m.writers > 0 {
 		m.changed.Wait()
 	}
@@ -149,9 +158,15 @@ func (m *devpollModel) poll(fds []unix.PollFd, ms int) (int, error) {
 	}
 	defer func() { m.spare = append(m.spare, all) }()
 	start := monotonic()
-	for {
+	for first := true; ; first = false {
 		all = m.watched(all[:0])
-		n, err := m.scan(fds, all)
+		n, err := 0, error(nil)
+		if first || !m.clears || m.notified > m.cleared {
+			n, err = m.scan(fds, all)
+		}
+		if n > 0 {
+			m.cleared = m.notified
+		}
 		if f := m.onPoll; n > 0 && f != nil {
 			m.onPoll = nil
 			m.mu.Unlock()

@@ -418,10 +418,49 @@ func TestDevpollBufferGrowsWithTheRegistrations(t *testing.T) {
 		t.Errorf("the Select that began before returned %v, %v", format(a.ready), a.err)
 	}
 	devpollWant(t, s, Forever, want...)
+	if m.asked <= len(want) {
+		t.Errorf("the last poll had room for %d results, want one more than %d for the waker", m.asked, len(want))
+	}
 	for _, r := range want[1:] {
 		s.Unregister(r.Key.FD)
 	}
 	devpollWant(t, s, Forever, want[0])
+}
+
+// A notified notes each wake-up in the model, before the kernel sees it.
+type devpollNotified struct {
+	*devpoll
+	m *devpollModel
+}
+
+func (n devpollNotified) wake() error {
+	n.m.mu.Lock()
+	n.m.notified++
+	n.m.mu.Unlock()
+	return n.devpoll.wake()
+}
+
+// A second look at the set clears the note of a wake-up under a wait that is in
+// the middle of its own.
+func TestDevpollNoWaitSleepsThroughAWakeUpThatAnotherHasTaken(t *testing.T) {
+	for _, waits := range []int{2, 3, 5} {
+		s, m := devpollTest(t)
+		s.backend = devpollNotified{s, m}
+		m.clears = true
+		fd, _ := devpollPair(t)
+		results := make([]<-chan answer, waits)
+		for i := range results {
+			results[i] = devpollBlock(t, s, Forever)
+		}
+		// Register makes them all look again, but ends none.
+		devpollRegister(t, s, fd, EventRead)
+		s.Close()
+		for _, result := range results {
+			if a := end(t, result); !errors.Is(a.err, ErrClosed) {
+				t.Errorf("a wait returned %v, %v", format(a.ready), a.err)
+			}
+		}
+	}
 }
 
 func TestDevpollClosesTheDeviceWithTheLastWait(t *testing.T) {
