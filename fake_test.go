@@ -299,7 +299,6 @@ func (p *play) begin(timeout time.Duration, withContext bool) *fakeWait {
 		} else {
 			w.ready, w.err = p.s.Select(w.timeout)
 		}
-		// The fake counts by the bubble's clock, the core by the system's.
 		w.took = time.Since(w.start)
 		w.done = true
 	}()
