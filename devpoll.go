@@ -287,7 +287,7 @@ func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
 	// If not even the waker can be written, it is the device that refuses.
 	if s.write(newPollFd(s.r, EventRead)) == nil {
 		for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-			if s.watch(e.key.FD, e.events) != nil {
+			if s.watch(slot, e.events) != nil {
 				dst = append(dst, Ready{e.key, e.events})
 			}
 		}

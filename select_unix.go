@@ -181,8 +181,8 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 // the sets, since select fails for all if one is closed, and reports whether
 // there were any.
 func (s *SelectSelector) dropClosed() (found bool) {
-	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-		if fd := e.key.FD; s.interest.mask(fd) != 0 && checkOpen(fd) != nil {
+	for fd, e := s.table.next(0); e != nil; fd, e = s.table.next(fd + 1) {
+		if s.interest.mask(fd) != 0 && checkOpen(fd) != nil {
 			s.remove(fd, e)
 			found = true
 		}
