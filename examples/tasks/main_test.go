@@ -5,12 +5,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -79,20 +79,24 @@ func TestFetchesAllPagesSideBySide(t *testing.T) {
 	// No page is complete before all are asked for, and each is 300 kB.
 	var all sync.WaitGroup
 	all.Add(100)
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Write(make([]byte, 100_000))
+	addr := serve(t, func(c net.Conn) {
+		defer c.Close()
+		// All of the request, or the close would be a reset.
+		for r, line := bufio.NewReader(c), ""; line != "\r\n"; {
+			var err error
+			if line, err = r.ReadString('\n'); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		fmt.Fprint(c, "HTTP/1.0 200 OK\r\n\r\n")
+		c.Write(make([]byte, 100_000))
 		all.Done()
 		all.Wait()
-		w.Write(make([]byte, 200_000))
-	})}
-	go server.Serve(listener)
-	t.Cleanup(func() { server.Close() })
+		c.Write(make([]byte, 200_000))
+	})
 
-	cmd, out := command(t, "-from", listener.Addr().String(), "-patience", "1m")
+	cmd, out := command(t, "-from", addr, "-patience", "1m")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
