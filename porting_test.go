@@ -1,0 +1,360 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+//go:build unix || windows
+
+package selectors_test
+
+import (
+	"bytes"
+	"container/heap"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-selectors/selectors"
+)
+
+// A cookbook: how the shapes in which Python programs use selectors look in Go.
+// Each stands beside its Python text, and runs against real peers. (How two
+// processes share a listener is in nonblock_unix_test.go.)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newSelector(t testing.TB) selectors.Selector {
+	t.Helper()
+	sel, err := selectors.NewDefaultSelector()
+	must(t, err)
+	t.Cleanup(func() { sel.Close() })
+	return sel
+}
+
+func listenLocal(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// for key, events in sel.select():
+//
+//	if key.fileobj is listener:
+//	    try: conn, _ = listener.accept()
+//	    except BlockingIOError: continue
+//	    sel.register(conn, EVENT_READ, bytearray())
+//	elif not (data := key.fileobj.recv(4096)):
+//	    sel.unregister(key.fileobj); key.fileobj.close()
+//	else: key.data.extend(data)
+//
+// And a client with many connections at once:
+//
+//	for s in socks: sel.register(s, EVENT_READ)
+//	while sel.get_map(): ...
+func TestPortAServerAndAClientWithManyConnections(t *testing.T) {
+	const many = 50
+	listener := listenLocal(t)
+	stop := make(chan bool)
+	server := newSelector(t)
+	served := make(chan error)
+	go func() {
+		served <- func() error {
+			if _, err := server.Register(listener, selectors.EventRead, nil); err != nil {
+				return err
+			}
+			buf := make([]byte, 4096)
+			for {
+				ready, err := server.Select(selectors.Forever)
+				if err != nil {
+					return err
+				}
+				select {
+				case <-stop:
+					return nil
+				default:
+				}
+				for _, r := range ready {
+					conn, ok := r.Key.FileObj.(net.Conn)
+					if !ok {
+						conn, err = selectors.TryAccept(listener)
+						if errors.Is(err, selectors.ErrWouldBlock) {
+							continue
+						}
+						if err == nil {
+							_, err = server.Register(conn, selectors.EventRead, nil)
+						}
+						if err != nil {
+							return err
+						}
+						continue
+					}
+					n, err := selectors.TryRead(conn, buf)
+					if err == nil {
+						_, err = selectors.TryWrite(conn, buf[:n])
+					} else if errors.Is(err, selectors.ErrWouldBlock) {
+						continue
+					}
+					if err != nil {
+						server.Unregister(conn)
+						conn.Close()
+					}
+				}
+			}
+		}()
+	}()
+
+	client := newSelector(t)
+	for i := range many {
+		conn, err := net.Dial("tcp4", listener.Addr().String())
+		must(t, err)
+		_, err = client.Register(conn, selectors.EventRead, fmt.Sprint("I am ", i))
+		must(t, err)
+		_, err = io.WriteString(conn, fmt.Sprint("I am ", i))
+		must(t, err)
+	}
+	buf := make([]byte, 100)
+	for client.GetMap().Len() > 0 {
+		ready, err := client.Select(selectors.Forever)
+		must(t, err)
+		for _, r := range ready {
+			conn := r.Key.FileObj.(net.Conn)
+			n, err := selectors.TryRead(conn, buf)
+			if errors.Is(err, selectors.ErrWouldBlock) {
+				continue
+			}
+			must(t, err)
+			if string(buf[:n]) != r.Key.Data {
+				t.Errorf("%q is answered by %q", r.Key.Data, buf[:n])
+			}
+			_, err = client.Unregister(conn)
+			must(t, err)
+			conn.Close()
+		}
+	}
+	close(stop)
+	must(t, server.Wakeup())
+	must(t, <-served)
+	for _, key := range server.GetMap().All() {
+		if conn, ok := key.FileObj.(net.Conn); ok {
+			conn.Close()
+		}
+	}
+}
+
+// if mask & EVENT_WRITE:
+//
+//	sent = sock.send(data.outb)
+//	data.outb = data.outb[sent:]
+//	if not data.outb:
+//	    sel.modify(sock, EVENT_READ, data)
+func TestPortOutputThatIsLargerThanTheBuffer(t *testing.T) {
+	sel := newSelector(t)
+	client, server := connect()
+	defer client.Close()
+	defer server.Close()
+	got := make(chan []byte, 1)
+	want := bytes.Repeat([]byte("0123456789"), 1_000_000)
+	go func() {
+		all := make([]byte, len(want))
+		io.ReadFull(client, all)
+		got <- all
+		client.Close()
+	}()
+	_, err := sel.Register(server, selectors.EventRead|selectors.EventWrite, slices.Clone(want))
+	must(t, err)
+	for sel.GetMap().Len() > 0 {
+		ready, err := sel.Select(selectors.Forever)
+		must(t, err)
+		for _, r := range ready {
+			out := r.Key.Data.([]byte)
+			if r.Events&selectors.EventWrite != 0 {
+				n, err := selectors.TryWrite(server, out)
+				if !errors.Is(err, selectors.ErrWouldBlock) {
+					must(t, err)
+				}
+				out = out[n:]
+				events := selectors.EventRead
+				if len(out) > 0 {
+					events |= selectors.EventWrite
+				}
+				_, err = sel.Modify(server, events, out)
+				must(t, err)
+			}
+			if r.Events&selectors.EventRead != 0 {
+				if _, err := selectors.TryRead(server, make([]byte, 1)); err == io.EOF {
+					sel.Unregister(server)
+				}
+			}
+		}
+	}
+	if !bytes.Equal(<-got, want) {
+		t.Error("other bytes have come")
+	}
+}
+
+// Popen(..., stdin=PIPE, stdout=PIPE, stderr=PIPE); sel.register(p.stdin, EVENT_WRITE)
+// sel.register(p.stdout, EVENT_READ); sel.register(p.stderr, EVENT_READ)
+// while sel.get_map():
+//
+//	for key, _ in sel.select(timeout):
+//	    if key.fileobj is p.stdin: offset += os.write(key.fd, data[offset:])
+//	    elif not (data := os.read(key.fd, 32768)): sel.unregister(key.fileobj)
+//	    else: out[key.fileobj].append(data)
+//
+// p.wait()
+func TestPortCommunicateWithAProcess(t *testing.T) {
+	const mark = "SELECTORS_COMMUNICATE"
+	if os.Getenv(mark) != "" {
+		n, err := io.Copy(os.Stdout, os.Stdin)
+		fmt.Fprint(os.Stderr, n, err)
+		os.Exit(0)
+	}
+	if os.Getenv("SELECTORS_EMULATED") != "" {
+		t.Skip("an emulated program can't start itself")
+	}
+	program, err := os.Executable()
+	must(t, err)
+	sel := newSelector(t)
+	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), mark+"=1")
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	stderr, err := cmd.StderrPipe()
+	must(t, err)
+	if _, err := sel.Register(stdin, selectors.EventWrite, nil); err != nil {
+		t.Skipf("pipes can't be registered here: %v", err)
+	}
+	var out, complaint bytes.Buffer
+	_, err = sel.Register(stdout, selectors.EventRead, &out)
+	must(t, err)
+	_, err = sel.Register(stderr, selectors.EventRead, &complaint)
+	must(t, err)
+	must(t, cmd.Start())
+	input := bytes.Repeat([]byte("0123456789"), 100_000)
+	deadline := time.Now().Add(time.Minute)
+	buf := make([]byte, 32768)
+	for rest := input; sel.GetMap().Len() > 0; {
+		ready, err := sel.Select(time.Until(deadline))
+		must(t, err)
+		if len(ready) == 0 && time.Now().After(deadline) {
+			cmd.Process.Kill()
+			t.Fatal("the process takes too long")
+		}
+		for _, r := range ready {
+			var n int
+			var err error
+			if r.Key.FileObj == stdin {
+				n, err = selectors.TryWrite(stdin, rest)
+				rest = rest[n:]
+				if len(rest) == 0 {
+					err = io.EOF
+				}
+			} else if n, err = selectors.TryRead(r.Key.FileObj, buf); n > 0 {
+				r.Key.Data.(*bytes.Buffer).Write(buf[:n])
+			}
+			switch {
+			case err == nil, errors.Is(err, selectors.ErrWouldBlock):
+			case err == io.EOF:
+				_, err = sel.Unregister(r.Key.FileObj)
+				must(t, err)
+				r.Key.FileObj.(io.Closer).Close()
+			default:
+				t.Fatal(err)
+			}
+		}
+	}
+	must(t, cmd.Wait())
+	if !bytes.Equal(out.Bytes(), input) || complaint.String() != "1000000<nil>" && complaint.String() != "1000000 <nil>" {
+		t.Errorf("%d bytes, and %q", out.Len(), complaint.String())
+	}
+}
+
+// r, w = socket.socketpair(); sel.register(r, EVENT_READ)
+// threading.Thread(target=lambda: (queue.put(1), w.send(b"x"))).start()
+// sel.select(); r.recv(1); queue.get()
+func TestPortASelfPipe(t *testing.T) {
+	sel := newSelector(t)
+	queue := make(chan int, 1)
+	go func() {
+		queue <- 1
+		sel.Wakeup()
+	}()
+	_, err := sel.Select(selectors.Forever)
+	must(t, err)
+	if n := <-queue; n != 1 {
+		t.Error(n)
+	}
+}
+
+type timers []time.Time
+
+func (h timers) Len() int           { return len(h) }
+func (h timers) Less(i, j int) bool { return h[i].Before(h[j]) }
+func (h timers) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *timers) Push(x any)        { *h = append(*h, x.(time.Time)) }
+func (h *timers) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// while timers:
+//
+//	sel.select(max(0, timers[0] - time.monotonic()))
+//	while timers and timers[0] <= time.monotonic():
+//	    heapq.heappop(timers)
+func TestPortTimersInAHeap(t *testing.T) {
+	sel := newSelector(t)
+	begin := time.Now()
+	var all timers
+	for _, ms := range []int{30, 10, 20} {
+		heap.Push(&all, begin.Add(time.Duration(ms)*time.Millisecond))
+	}
+	var order []time.Duration
+	for len(all) > 0 {
+		_, err := sel.Select(time.Until(all[0]))
+		must(t, err)
+		for now := time.Now(); len(all) > 0 && !all[0].After(now); {
+			order = append(order, heap.Pop(&all).(time.Time).Sub(begin))
+		}
+	}
+	if len(order) != 3 || !slices.IsSorted(order) || time.Since(begin) < 30*time.Millisecond {
+		t.Errorf("%v after %v", order, time.Since(begin))
+	}
+}
+
+// for key in list(sel.get_map().values()):
+//
+//	sel.unregister(key.fileobj); key.fileobj.close()
+//
+// sel.close()
+func TestPortClosingAllFromTheMap(t *testing.T) {
+	sel := newSelector(t)
+	client, server := connect()
+	for _, conn := range []net.Conn{client, server} {
+		_, err := sel.Register(conn, selectors.EventRead, nil)
+		must(t, err)
+	}
+	for key := range sel.GetMap().Values() {
+		_, err := sel.Unregister(key.FileObj)
+		must(t, err)
+		must(t, key.FileObj.(io.Closer).Close())
+	}
+	if n := sel.GetMap().Len(); n != 0 {
+		t.Errorf("%d keys are left", n)
+	}
+	must(t, sel.Close())
+}
