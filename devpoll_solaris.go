@@ -26,8 +26,12 @@ var constructors = []func() (Selector, error){
 // that can be polled; regular files are always ready, and a TCP socket that
 // was never connected is never ready. The error of a socket shows as readable
 // and writable (so_poll in sockcommon_sops.c), so not to who asks for
-// [EventPriority] alone. A descriptor that the system fails to poll is reported
+// [EventPriority] alone, and not as [EventHangup] to who asks for those as well, until
+// a read has taken it. A descriptor that the system fails to poll is reported
 // once, as ready for all that was asked for.
+//
+// EventHangup is refused with an error that matches [errors.ErrUnsupported] where
+// the running kernel has no POLLRDHUP: illumos has it since 2015.
 type DevpollSelector struct{ devpoll }
 
 // NewDevpollSelector returns a selector that waits by /dev/poll. It fails with

@@ -27,13 +27,23 @@ var constructors = []func() (Selector, error){
 //
 // Regular files and directories are always ready, as they are for poll. What
 // the kernel has no filter for is refused with its error, such as ENODEV for
-// /dev/null on FreeBSD and EINVAL for /dev/tty on macOS: [SelectSelector] can
-// wait for those. A kqueue, another selector's Fd among them, can be
-// registered for EventRead alone.
+// /dev/null on FreeBSD, and EINVAL on macOS for /dev/tty and for a FIFO, whose
+// end no filter there tells of: [SelectSelector] can wait for those. A kqueue,
+// another selector's Fd among them, can be registered for EventRead alone.
 //
 // EventPriority is for sockets on macOS, DragonFly and OpenBSD; elsewhere, and
-// for all other descriptors, Register and Modify refuse it with an error that
-// matches [errors.ErrUnsupported].
+// for all other descriptors, pipes among them, Register and Modify refuse it
+// with an error that matches [errors.ErrUnsupported]. Asked for alone it may
+// hear of no hang-up; EventHangup beside it does.
+//
+// EventHangup is for all but terminals on NetBSD, which don't tell of their end
+// (filt_ttyread): Register and Modify refuse it there with an error that matches
+// [errors.ErrUnsupported]. Asked for without EventRead, data of a socket doesn't
+// wake a wait. Data of a pipe, FIFO or terminal, a connection at a listener, and
+// on macOS data that fills a socket's buffer, wake one in the kernel once for
+// each arrival; it goes on waiting. Where the other side of a FIFO or a
+// terminal was gone and is back, FreeBSD may go on telling of the end
+// (filt_piperead before 13, tty_kqops_read_event) until Modify.
 //
 // The kernel tells less than Linux does about some descriptors: a TCP socket
 // that was never connected is not ready for anything, and on most of these
@@ -105,7 +115,9 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 // Fd returns the kqueue, which can be registered in another selector for
 // EventRead, and ^uintptr(0) once the selector is closed. It is readable when
 // something is ready, but for regular files, and may be when nothing is any
-// more. A kqueue is not inherited by a child process.
+// more. A Wakeup that ends a blocked wait can leave it readable, until the next
+// look of any wait: that is one false report for the outer selector. A kqueue is
+// not inherited by a child process.
 func (s *KqueueSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,11 +16,33 @@ import (
 
 // A PollSelector waits by poll(2). Each wait costs time in proportion to the
 // registrations, and counts its timeout in milliseconds. It takes any
-// descriptor; regular files are always ready. On macOS poll fails for
-// devices: [SelectSelector] can wait for those. On FreeBSD 12 a wait sleeps
-// through the hang-up of a pipe, FIFO or terminal that was registered for nothing
-// that this end of it can do, such as EventPriority alone, and the next one
-// finds it (pipe_poll).
+// descriptor; regular files are always ready.
+//
+// EventHangup is refused where the kernel has no POLLRDHUP, with an error that
+// matches [errors.ErrUnsupported]: Linux has it, FreeBSD from 13 on, and illumos.
+// KqueueSelector has EventHangup on all BSDs.
+//
+// Some kernels tell less to poll, and KqueueSelector does better there:
+//
+//   - macOS fails for devices and directories, and doesn't tell of a FIFO's end:
+//     Register refuses them with EINVAL. [SelectSelector] can wait for those.
+//   - FreeBSD 12 sleeps through the hang-up of a pipe or FIFO that was
+//     registered for nothing that this end of it can do, such as EventPriority
+//     alone, and every FreeBSD through that of a terminal that was registered for
+//     neither EventRead nor EventWrite; the next wait finds it (pipe_poll,
+//     ptsdev_poll, ttydev_poll).
+//   - FreeBSD 15 takes a unix stream socket whose own writing side is shut for one
+//     that has hung up, where EventWrite is asked for, so that a program that
+//     waits for the answer must not ask for it; tells of both own sides being
+//     shut only there; never wakes who asks for EventPriority alone; and doesn't
+//     wake who waits for EventWrite on a full one whose peer closes, which
+//     the next wait finds (uipc_sopoll_stream_or_seqpacket,
+//     unp_soisdisconnected).
+//   - DragonFly takes any socket whose own writing side is shut for one that
+//     has hung up, where EventWrite is asked for, and a FIFO has no end
+//     (poll_copyout, filt_fiforead).
+//   - illumos shows a socket's error as readable and writable alone as long as
+//     nobody has taken it (so_poll).
 type PollSelector struct {
 	core
 	*pollFiles

@@ -22,7 +22,11 @@ import (
 // select has no word for a hang-up, which shows in the lists that the kernel
 // keeps: as readable, as writable where the kernel says so, and not at all where
 // only EventPriority, or, for the read end of a pipe, only EventWrite was
-// asked for.
+// asked for. FreeBSD 15 shows a unix stream socket whose own writing side is shut
+// as readable where EventWrite is asked for as well, and sleeps through the close
+// of a full one's peer; on DragonFly a FIFO has no end, and a pipe's write end
+// whose reader is gone is in the list for reading alone. KqueueSelector tells
+// of all that.
 type SelectSelector struct {
 	core
 	*pollFiles
