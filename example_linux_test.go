@@ -5,6 +5,7 @@
 package selectors_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -94,4 +95,36 @@ func ExampleNewEpollSelector() {
 	fmt.Println(ready[0].Events)
 	// Output:
 	// EventRead
+}
+
+// A server that works on a request stops when its client hangs up. It reads
+// nothing meanwhile: EventHangup alone is a pause, which more data doesn't end.
+func ExampleEventMask_hangup() {
+	sel, err := selectors.NewEpollSelector()
+	check(err)
+	defer sel.Close()
+	client, server := connect()
+	defer server.Close()
+	_, err = sel.Register(server, selectors.EventHangup, nil)
+	check(err)
+
+	work, stop := context.WithCancel(context.Background())
+	stopped := make(chan bool)
+	go func() { // works until it is told that nobody wants the result
+		<-work.Done()
+		close(stopped)
+	}()
+	_, err = io.WriteString(client, "another request, which is not read yet")
+	check(err)
+	client.Close()
+
+	ready, err := sel.Select(selectors.Forever)
+	check(err)
+	fmt.Println(ready[0].Events)
+	stop()
+	<-stopped
+	fmt.Println("stopped")
+	// Output:
+	// EventHangup
+	// stopped
 }

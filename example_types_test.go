@@ -157,3 +157,46 @@ func ExampleNewSelectSelector() {
 	// Output:
 	// 0 <nil>
 }
+
+// A loop that connects lets a goroutine dial, which looks up names as well, and
+// takes the connection from a channel.
+func ExampleSelector_Wakeup_dial() {
+	sel, err := selectors.NewDefaultSelector()
+	check(err)
+	defer sel.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	defer listener.Close()
+
+	type dialled struct {
+		conn net.Conn
+		err  error
+	}
+	connections := make(chan dialled, 1)
+	go func() {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		connections <- dialled{conn, err}
+		sel.Wakeup()
+	}()
+
+	for {
+		ready, err := sel.Select(selectors.Forever)
+		check(err)
+		for _, r := range ready {
+			fmt.Println(r.Key.Data, r.Events)
+			r.Key.FileObj.(net.Conn).Close()
+			return
+		}
+		select {
+		case d := <-connections:
+			check(d.err)
+			fmt.Println("connected")
+			_, err = sel.Register(d.conn, selectors.EventWrite, "the connection")
+			check(err)
+		default:
+		}
+	}
+	// Output:
+	// connected
+	// the connection EventWrite
+}
