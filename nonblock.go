@@ -55,8 +55,8 @@ func TryRead(fileobj any, p []byte) (n int, err error) {
 // SIGPIPE for a socket; for a pipe the system may, and Go programs that don't ask
 // for it by [os/signal] notice nothing.
 //
-// A pipe or terminal in blocking mode is written to in pieces of at most
-// PIPE_BUF, each after poll(2) has said that there is room. It can still block if
+// A pipe in blocking mode is written to in pieces of at most PIPE_BUF, a terminal
+// byte by byte, each after poll(2) has said that there is room. It can still block if
 // somebody else fills it between, or if a terminal is stopped (Ctrl-S).
 func TryWrite(fileobj any, p []byte) (n int, err error) {
 	return try("TryWrite", fileobj, p, tryWrite)
