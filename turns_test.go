@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,11 +37,15 @@ type observer struct {
 	turns atomic.Int64 // ways into the kernel
 	looks atomic.Int64 // looks at all that is registered, with the core's mutex held
 	held  atomic.Int64 // waits at the gate
+	kept  atomic.Int64 // waiters that were not collected yet
 	gate  atomic.Pointer[chan struct{}]
 }
 
 func (b *observer) newWaiter() waiter {
-	return &observedWaiter{b.backend.newWaiter(), b}
+	w := &observedWaiter{b.backend.newWaiter(), b}
+	b.kept.Add(1)
+	runtime.AddCleanup(w, func(kept *atomic.Int64) { kept.Add(-1) }, &b.kept)
+	return w
 }
 
 // hold stops all who come out of the kernel from now on. The function that it
