@@ -16,7 +16,8 @@ import (
 
 // A PollSelector waits by poll(2). Each wait costs time in proportion to the
 // registrations, and counts its timeout in milliseconds. It takes any
-// descriptor; regular files are always ready.
+// descriptor; regular files are always ready. Once RLIMIT_NOFILE was lowered below
+// the number of registrations, waits fail with EINVAL.
 //
 // EventHangup is refused where the kernel has no POLLRDHUP, with an error that
 // matches [errors.ErrUnsupported]: Linux has it, FreeBSD from 13 on, and illumos.
