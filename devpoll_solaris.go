@@ -25,9 +25,9 @@ var constructors = []func() (Selector, error){
 // A DevpollSelector waits by /dev/poll (poll(4D)). It takes any descriptor
 // that can be polled; regular files are always ready, and a TCP socket that
 // was never connected is never ready. The error of a socket shows as readable
-// and writable (so_poll in sockcommon_sops.c), so not to who asks for
-// [EventPriority] alone, and not as [EventHangup] to who asks for those as well, until
-// a read has taken it. A descriptor that the system fails to poll is reported
+// and writable (so_poll in sockcommon_sops.c). Who asks for [EventPriority] alone
+// doesn't see it, and beside these two events [EventHangup] shows only once a read
+// has taken the error. A descriptor that the system fails to poll is reported
 // once, as ready for all that was asked for.
 //
 // EventHangup is refused with an error that matches [errors.ErrUnsupported] where

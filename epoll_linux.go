@@ -22,19 +22,17 @@ var constructors = []func() (Selector, error){
 // An EpollSelector waits by epoll(7). It takes whatever can be polled; regular
 // files, directories, /dev/null and /dev/zero are refused with EPERM.
 //
-// The kernel knows a registration by descriptor and open file, and forgets it
-// when the last duplicate of the descriptor is closed. What is left of one
-// whose descriptor was closed while a duplicate lives on can't be taken out of
-// the set any more: the selector then makes a new set under the same Fd, at a
-// cost that grows with the registrations, and whatever the set was registered in
-// has to register it again. As long as there is no free descriptor for that,
-// waits cost time in proportion to the registrations. Unregister before closing,
-// and it never happens.
+// Unregister before you close. The kernel forgets a registration only when the
+// last duplicate of the descriptor is closed. If a registered descriptor is
+// closed and a duplicate of it lives on, nobody can take its registration out of
+// the set. When its events come, the selector makes a new set under the same Fd.
+// That costs time in proportion to the registrations, and who has registered the
+// selector in another one must do so again. It needs a free descriptor: until
+// there is one, every wait costs time in proportion to the registrations.
 //
 // Some drivers take their time to say whether a file is ready: FUSE and CUSE ask
-// their server. Meanwhile the other methods of the same selector may stand still
-// (the kernel locks the set, and Register polls the file as well), while other
-// goroutines run on. Give such a file a selector of its own.
+// their server. Meanwhile the other methods of the same selector may stand still.
+// Other goroutines run on. Give such a file a selector of its own.
 type EpollSelector struct {
 	core
 	*epollFiles
@@ -99,10 +97,10 @@ func NewEpollSelector() (*EpollSelector, error) {
 }
 
 // Fd returns the epoll descriptor, which can be registered in another
-// selector, and ^uintptr(0) once the selector is closed. It is readable when
-// something is ready, but for what is registered for EventPriority and is
-// neither a socket nor a terminal: the kernel tells such events once, and
-// the selector's own waits shall not miss them.
+// selector. Once the selector is closed it returns ^uintptr(0). The descriptor is
+// readable when something is ready. It doesn't show what is registered for
+// EventPriority and is neither a socket nor a terminal: the kernel tells such
+// events once, and the selector's own waits must not miss them.
 func (s *EpollSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()

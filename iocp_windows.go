@@ -25,9 +25,9 @@ var constructors = []func() (Selector, error){
 // open socket (a file, a pipe, a console) is refused with WSAENOTSOCK. The
 // sockets may be on another completion port as well, as those of package net are.
 //
-// A hang-up is a reset or a failed connect. The system tells what the peer did
-// and not what oneself did: a connection that both sides have shut shows as
-// readable and writable, not as every bit that was asked for. A stream socket
+// A hang-up is a reset or a failed connect. The system tells only what the peer
+// did: a connection that both sides have shut shows as readable and writable, not
+// as every event that was asked for. A stream socket
 // that was never connected is ready for nothing. Wine doesn't tell EventHangup
 // before the data that came earlier is read, unless it is a reset.
 type IOCPSelector struct {

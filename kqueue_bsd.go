@@ -31,24 +31,20 @@ var constructors = []func() (Selector, error){
 // end no filter there tells of: [SelectSelector] can wait for those. A kqueue,
 // another selector's Fd among them, can be registered for EventRead alone.
 //
-// EventPriority is for sockets on macOS, DragonFly and OpenBSD; elsewhere, and
-// for all other descriptors, pipes among them, Register and Modify refuse it
-// with an error that matches [errors.ErrUnsupported]. Asked for alone it may
-// hear of no hang-up; EventHangup beside it does.
+// EventPriority is for sockets on macOS, DragonFly and OpenBSD. Elsewhere, and
+// for all other descriptors, Register and Modify refuse it with an error that
+// matches [errors.ErrUnsupported]. Asked for alone it may not tell of a hang-up.
+// Ask for EventHangup beside it.
 //
 // EventHangup is for all but terminals on NetBSD, which don't tell of their end
 // (filt_ttyread): Register and Modify refuse it there with an error that matches
-// [errors.ErrUnsupported]. Asked for without EventRead, data of a socket doesn't
-// wake a wait. Data of a pipe, FIFO or terminal, a connection at a listener, and
-// on macOS data that fills a socket's buffer, wake one in the kernel once for
-// each arrival; it goes on waiting. Where the other side of a FIFO or a
+// [errors.ErrUnsupported]. Where the other side of a FIFO or a
 // terminal was gone and is back, FreeBSD may go on telling of the end
 // (filt_piperead before 13, tty_kqops_read_event) until Modify.
 //
-// The kernel tells less than Linux does about some descriptors: a TCP socket
-// that was never connected is not ready for anything, and on most of these
-// systems a pipe's read end can be written to, so that it is ready for
-// EventWrite as long as the other end is open.
+// The kernel tells less than Linux does about some descriptors. A TCP socket that
+// was never connected is ready for nothing. On most of these systems a pipe's read
+// end can be written to, and is ready for EventWrite while the other end is open.
 type KqueueSelector struct {
 	core
 	*kqueueFiles

@@ -28,17 +28,16 @@ import (
 //   - macOS fails for devices and directories, and doesn't tell of a FIFO's end:
 //     Register refuses them with EINVAL. [SelectSelector] can wait for those.
 //   - FreeBSD 12 sleeps through the hang-up of a pipe or FIFO that was
-//     registered for nothing that this end of it can do, such as EventPriority
-//     alone, and every FreeBSD through that of a terminal that was registered for
-//     neither EventRead nor EventWrite; the next wait finds it (pipe_poll,
+//     registered for nothing that this end can do, such as EventPriority alone.
+//     Every FreeBSD sleeps through that of a terminal that was registered for
+//     neither EventRead nor EventWrite. The next wait finds it (pipe_poll,
 //     ptsdev_poll, ttydev_poll).
-//   - FreeBSD 15 takes a unix stream socket whose own writing side is shut for one
-//     that has hung up, where EventWrite is asked for, so that a program that
-//     waits for the answer must not ask for it; tells of both own sides being
-//     shut only there; never wakes who asks for EventPriority alone; and doesn't
-//     wake who waits for EventWrite on a full one whose peer closes, which
-//     the next wait finds (uipc_sopoll_stream_or_seqpacket,
-//     unp_soisdisconnected).
+//   - FreeBSD 15, unix stream sockets (uipc_sopoll_stream_or_seqpacket,
+//     unp_soisdisconnected). One whose own writing side is shut shows as hung up
+//     if EventWrite is asked for: don't ask for it while you wait for the answer.
+//     One that has shut both sides itself shows so only then. EventPriority alone
+//     never wakes a wait. The close of a full one's peer doesn't wake who waits
+//     for EventWrite; the next wait finds it.
 //   - DragonFly takes any socket whose own writing side is shut for one that
 //     has hung up, where EventWrite is asked for, and a FIFO has no end
 //     (poll_copyout, filt_fiforead).

@@ -19,10 +19,12 @@ import (
 // Register of others fails with EINVAL. Each wait costs time in proportion to
 // the highest descriptor, and counts its timeout in microseconds.
 //
-// select has no word for a hang-up, which shows in the lists that the kernel
-// keeps: as readable, as writable where the kernel says so, and not at all where
-// only EventPriority, or, for the read end of a pipe, only EventWrite was
-// asked for. FreeBSD 15 shows a unix stream socket whose own writing side is shut
+// select has no word for a hang-up. It shows as readable, and as writable if the
+// kernel says so. It doesn't show if only EventPriority was asked for, or only
+// EventWrite for the read end of a pipe. EventHangup is refused with an error that
+// matches [errors.ErrUnsupported].
+//
+// FreeBSD 15 shows a unix stream socket whose own writing side is shut
 // as readable where EventWrite is asked for as well, and sleeps through the close
 // of a full one's peer; on DragonFly a FIFO has no end, and a pipe's write end
 // whose reader is gone is in the list for reading alone. KqueueSelector tells

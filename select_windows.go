@@ -18,14 +18,13 @@ import (
 
 // A SelectSelector waits by winsock's select. Each wait costs time in
 // proportion to the registrations, and counts its timeout in microseconds, as
-// fine as the system's clock is. It takes any number of sockets, and sockets
-// alone: what is not an open socket (a file, a pipe, a console) is refused with
-// WSAENOTSOCK.
+// fine as the system's clock is. It takes any number of sockets, and nothing but
+// sockets: a file, a pipe or a console is refused with WSAENOTSOCK.
 //
-// select has no word for a hang-up, which shows in the lists that winsock
-// keeps: as readable, as writable where the system says so, and not at all where
-// only EventPriority was asked for. A failed connect shows as every bit that
-// was asked for.
+// select has no word for a hang-up. It shows as readable, and as writable if the
+// system says so. It doesn't show if only EventPriority was asked for. A failed
+// connect shows as every event that was asked for. EventHangup is refused with an
+// error that matches [errors.ErrUnsupported].
 type SelectSelector struct {
 	core
 	waker selfConnected
