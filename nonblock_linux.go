@@ -135,3 +135,22 @@ func acceptOne(listener int) (int, error) {
 	fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 	return fd, err
 }
+
+// files has a bit for each descriptor, by the lower bits of its number, that was no
+// socket when it was last seen. It is a guess, by which either kind takes one call:
+// where it is wrong, readNow and writeNow do for sockets as well, or refuse.
+var files [128]atomic.Uint32
+
+func guessFile(fd int) bool {
+	return files[fd/32%len(files)].Load()>>(fd%32)&1 != 0
+}
+
+func noteFile(fd int, file bool) {
+	if bit := uint32(1) << (fd % 32); file == guessFile(fd) {
+		return
+	} else if file {
+		files[fd/32%len(files)].Or(bit)
+	} else {
+		files[fd/32%len(files)].And(^bit)
+	}
+}

@@ -34,3 +34,6 @@ func sendNow(fd int, p []byte) (int, error) {
 // readNow and writeNow are for Linux: here fcntl has to tell the mode.
 func readNow(int, []byte) (int, error)  { return 0, unix.EOPNOTSUPP }
 func writeNow(int, []byte) (int, error) { return 0, unix.EOPNOTSUPP }
+
+func guessFile(int) bool { return false }
+func noteFile(int, bool) {}

@@ -28,8 +28,9 @@ func tryRead(fd int, p []byte, socket bool) (n int, err error) {
 	}
 	p = p[:min(len(p), most)]
 	call := "read"
+	file := !socket && guessFile(fd)
 	err = unix.EOPNOTSUPP
-	if !socket {
+	if file {
 		n, err = readNow(fd, p)
 	}
 	if err == unix.EOPNOTSUPP {
@@ -38,7 +39,15 @@ func tryRead(fd int, p []byte, socket bool) (n int, err error) {
 	}
 	if err == unix.ENOTSOCK {
 		call = "read"
-		n, err = readFile(fd, p)
+		if err = unix.EOPNOTSUPP; !file {
+			n, err = readNow(fd, p)
+		}
+		noteFile(fd, err != unix.EOPNOTSUPP)
+		if err == unix.EOPNOTSUPP {
+			n, err = readFile(fd, p)
+		}
+	} else if file && n == 0 && err != unix.EAGAIN {
+		noteFile(fd, false)
 	}
 	switch {
 	case err == unix.EAGAIN:
@@ -96,8 +105,9 @@ func isDatagram(fd int) bool {
 func tryWrite(fd int, p []byte, socket bool) (n int, err error) {
 	p = p[:min(len(p), most)] // no datagram is as long
 	call := "write"
+	file := !socket && guessFile(fd)
 	err = unix.EOPNOTSUPP
-	if !socket {
+	if file {
 		n, err = writeNow(fd, p)
 	}
 	if err == unix.EOPNOTSUPP {
@@ -106,7 +116,13 @@ func tryWrite(fd int, p []byte, socket bool) (n int, err error) {
 	}
 	if err == unix.ENOTSOCK {
 		call = "write"
-		n, err = writeFile(fd, p)
+		if err = unix.EOPNOTSUPP; !file {
+			n, err = writeNow(fd, p)
+		}
+		noteFile(fd, err != unix.EOPNOTSUPP)
+		if err == unix.EOPNOTSUPP {
+			n, err = writeFile(fd, p)
+		}
 	}
 	switch err {
 	case nil:

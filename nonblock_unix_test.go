@@ -330,8 +330,15 @@ func TestTryWriteRaisesNoSIGPIPE(t *testing.T) {
 	}
 	defer unix.Close(fds[0])
 	unix.Close(fds[1])
-	for range 3 {
-		if n, err := TryWrite(fds[0], []byte("x")); n != 0 || !errors.Is(err, unix.EPIPE) {
+	f := os.NewFile(uintptr(dup(t, &ownFD{fd: fds[0]}, 0).fd), "")
+	conn, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, obj := range []any{fds[0], conn, fds[0]} {
+		if n, err := TryWrite(obj, []byte("x")); n != 0 || !errors.Is(err, unix.EPIPE) {
 			t.Errorf("TryWrite = %d, %v", n, err)
 		}
 	}
@@ -361,6 +368,54 @@ func TestTryWriteToABrokenStandardOutputDoesntEndTheProgram(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
 	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 42 {
 		t.Error(err)
+	}
+}
+
+// What the package remembers of a number is no promise.
+func TestTryOfANumberThatWasAnotherFile(t *testing.T) {
+	buf := make([]byte, 10)
+	for _, kind := range []int{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
+		r, w := pipe(t)
+		for range 2 {
+			TryWrite(w.fd, []byte("x"))
+			if n, err := TryRead(r.fd, buf); n != 1 || err != nil {
+				t.Errorf("TryRead of a pipe = %d, %v", n, err)
+			}
+		}
+		r.close()
+		w.close()
+		fds, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			n, err := TryRead(fds[0], buf)
+			wouldBlock(t, n, err)
+			if n, err := TryWrite(fds[1], []byte("hello")); n != 5 || err != nil {
+				t.Errorf("TryWrite = %d, %v", n, err)
+			}
+			if n, err := TryRead(fds[0], buf); n != 5 || err != nil {
+				t.Errorf("TryRead = %d, %v", n, err)
+			}
+		}
+		if kind == unix.SOCK_DGRAM {
+			TryWrite(fds[1], nil)
+			if n, err := TryRead(fds[0], buf); n != 0 || err != nil {
+				t.Errorf("TryRead of an empty datagram = %d, %v", n, err)
+			}
+		}
+		unix.Close(fds[1])
+		if kind == unix.SOCK_STREAM {
+			for range 2 {
+				if n, err := TryRead(fds[0], buf); n != 0 || err != io.EOF {
+					t.Errorf("TryRead at the end = %d, %v", n, err)
+				}
+			}
+		}
+		if n, err := TryWrite(fds[0], buf); n != 0 || err == nil || err == ErrWouldBlock {
+			t.Errorf("TryWrite to nobody = %d, %v", n, err)
+		}
+		unix.Close(fds[0])
 	}
 }
 
