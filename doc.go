@@ -152,7 +152,7 @@
 //     PollSelector, SelectSelector. Kqueue refuses EventPriority on FreeBSD
 //     and NetBSD, and elsewhere for what is not a socket. Urgent data counts
 //     there until ordinary data beyond its mark was read. On macOS poll and
-//     kqueue fail for some devices (/dev/tty), which select takes.
+//     kqueue refuse FIFOs and some devices (/dev/tty), which select takes.
 //   - Solaris, illumos: DevpollSelector, PollSelector, SelectSelector. A
 //     /dev/poll handle can't be registered in another selector.
 //   - AIX: PollSelector, SelectSelector.
