@@ -14,27 +14,19 @@ func TestAChangeMakesNoWaitLook(t *testing.T) {
 		t.Parallel()
 		b := observe(s)
 		extra := writable(t)
-		blocked := startSelects(s, Forever, waits)
+		c := startSelects(s, Forever, waits)
 		looks := b.looks.Load()
 		for range changes {
 			register(t, s, extra, EventRead, nil)
-			eventually("the waits are back", func() bool { return !up(s) && sleeping(s) == waits })
+			eventually("the waits are back", func() bool { return !up(s) && blocked(s) == waits })
 			unregister(t, s, extra)
-			eventually("the waits are back", func() bool { return !up(s) && sleeping(s) == waits })
+			eventually("the waits are back", func() bool { return !up(s) && blocked(s) == waits })
 		}
 		if n := b.looks.Load() - looks; n != 0 {
 			t.Errorf("%d looks of %d waits beside %d changes", n, waits, 2*changes)
 		}
-		stillBlocked(t, blocked)
+		stillBlocked(t, c)
 	})
-}
-
-// sleeping returns how many waits are in the kernel, or nearly.
-func sleeping(s Selector) int {
-	c := coreOf(s)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.blocked
 }
 
 // AppendReady needs room for what it reports, and for nothing else.
