@@ -43,6 +43,7 @@ type subject struct {
 	selectors.Selector
 	name   string
 	answer func(asked selectors.EventMask, revents int16) selectors.EventMask
+	refuse selectors.EventMask           // what it can't tell
 	keys   [slots]*selectors.SelectorKey // what is registered
 
 	// doubt: the number was closed or got another file while registered.
@@ -57,7 +58,7 @@ func subjects(t testing.TB) []*subject {
 	return []*subject{
 		{Selector: open(t, "epoll"), name: "epoll", answer: contract},
 		{Selector: open(t, "poll"), name: "poll", answer: contract},
-		{Selector: open(t, "select"), name: "select", answer: blind},
+		{Selector: open(t, "select"), name: "select", answer: blind, refuse: H},
 	}
 }
 
@@ -74,6 +75,9 @@ func contract(asked selectors.EventMask, revents int16) (mask selectors.EventMas
 	}
 	if revents&unix.POLLPRI != 0 {
 		mask |= P
+	}
+	if revents&unix.POLLRDHUP != 0 {
+		mask |= H
 	}
 	return mask & asked
 }
@@ -210,6 +214,11 @@ var kinds = []struct {
 		w.must(err)
 		return p[:]
 	}},
+	{"seqpacket", func(w *world) []int {
+		p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		w.must(err)
+		return p[:]
+	}},
 	{"unixgram", func(w *world) []int {
 		p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		w.must(err)
@@ -289,7 +298,7 @@ var weights = func() (list []byte) {
 func (w *world) do(op, a, b byte) {
 	slot := int(a) % slots
 	fd := firstFD + slot
-	mask := selectors.EventMask(b%7 + 1)
+	mask := selectors.EventMask(b%15 + 1)
 	w.trace = append(w.trace, fmt.Sprintf("%s %d %d", opNames[op], a, b))
 	switch op {
 	case opOpen:
@@ -375,8 +384,18 @@ func (w *world) refusal(s *subject, slot int) error {
 	return nil
 }
 
+// What a selector can't tell it refuses, and then gets the rest.
+
 func (w *world) register(slot int, mask selectors.EventMask) {
 	for _, s := range w.subjects {
+		if mask&s.refuse != 0 && s.keys[slot] == nil {
+			_, err := s.Register(firstFD+slot, mask, nil)
+			w.is(s, "Register", err, errors.ErrUnsupported)
+		}
+		mask := mask &^ s.refuse
+		if mask == 0 {
+			continue
+		}
 		want := w.refusal(s, slot)
 		if s.keys[slot] != nil {
 			want = selectors.ErrRegistered
@@ -395,6 +414,17 @@ func (w *world) register(slot int, mask selectors.EventMask) {
 
 func (w *world) modify(slot int, mask selectors.EventMask) {
 	for _, s := range w.subjects {
+		if mask&s.refuse != 0 && s.keys[slot] != nil {
+			_, err := s.Modify(firstFD+slot, mask, nil)
+			w.is(s, "Modify", err, errors.ErrUnsupported)
+			if key, err := s.GetKey(firstFD + slot); key != s.keys[slot] {
+				w.fail("%s: a refused Modify has left %v (%v)", s.name, key, err)
+			}
+		}
+		mask := mask &^ s.refuse
+		if mask == 0 {
+			continue
+		}
 		var want error
 		switch key := s.keys[slot]; {
 		case key == nil:
@@ -452,6 +482,9 @@ func (w *world) ask() (revents [slots]int16) {
 				}
 				if key.Events&P != 0 {
 					fds[slot].Events |= unix.POLLPRI
+				}
+				if key.Events&H != 0 {
+					fds[slot].Events |= unix.POLLRDHUP
 				}
 			}
 		}
@@ -602,18 +635,29 @@ func mask(m selectors.EventMask) int { return int(m) - 1 }
 func seeds() (list [][]byte) {
 	add := func(steps ...[]byte) { list = append(list, bytes.Join(steps, nil)) }
 	for k := range kinds {
-		for m := 1; m <= 7; m++ {
+		for m := 1; m <= 15; m++ {
 			// Everything that can happen to one registration of one kind.
 			add(step(opOpen, 0, k), step(opRegister, 0, m-1), step(opRegister, 1, m-1),
 				step(opWrite, 1, 1), step(opWrite, 0, 1), step(opUrgent, 1, 0), step(opBlock, 0, 0), step(opReadUrgent, 0, 0),
 				step(opFill, 0, 0), step(opDrain, 1, 0), step(opDrain, 0, 0), step(opShutdown, 1, unix.SHUT_WR),
 				step(opShutdown, 0, unix.SHUT_WR), step(opClose, 1, 0), step(opBlock, 0, 0), step(opWrite, 0, 1), step(opUnregister, 0, 0),
-				step(opRegister, 0, m-1), step(opDrain, 0, 0), step(opTakeError, 0, 0), step(opModify, 0, 6), step(opModify, 0, m-1))
+				step(opRegister, 0, m-1), step(opDrain, 0, 0), step(opTakeError, 0, 0), step(opModify, 0, mask(R|W|P)), step(opModify, 0, m-1))
 		}
 	}
 	// A reset, with data unread.
 	add(step(opOpen, 0, kind("tcp")), step(opRegister, 0, mask(R|W|P)), step(opWrite, 1, 4), step(opReset, 1, 0),
 		step(opBlock, 0, 0), step(opTakeError, 0, 0), step(opDrain, 0, 0))
+	// A hang-up behind data, and a pause that ends with it.
+	for _, k := range []string{"pipe", "tcp", "unix", "seqpacket", "pty"} {
+		add(step(opOpen, 0, kind(k)), step(opRegister, 0, mask(R|W|H)), step(opWrite, 1, 4), step(opModify, 0, mask(H)), step(opBlock, 0, 0),
+			step(opWrite, 1, 4), step(opShutdown, 1, unix.SHUT_WR), step(opBlock, 0, 0), step(opModify, 0, mask(R|H)), step(opClose, 1, 0),
+			step(opModify, 0, mask(H)), step(opBlock, 0, 0), step(opDrain, 0, 0), step(opModify, 0, mask(R|H)))
+	}
+	// Both ends shut, one after the other, each way.
+	for how := range 3 {
+		add(step(opOpen, 0, kind("tcp")), step(opRegister, 0, mask(H)), step(opShutdown, 0, how), step(opBlock, 0, 0), step(opModify, 0, mask(W|H)),
+			step(opShutdown, 1, how), step(opBlock, 0, 0), step(opModify, 0, mask(H)), step(opReset, 1, 0), step(opTakeError, 0, 0))
+	}
 	// Connects: refused, and accepted.
 	add(step(opOpen, 0, kind("socket")), step(opRegister, 0, mask(W)), step(opConnect, 0, 1), step(opBlock, 0, 0),
 		step(opTakeError, 0, 0), step(opModify, 0, mask(R)), step(opConnect, 0, 0), step(opModify, 0, mask(R|W)))
@@ -677,6 +721,24 @@ func TestNoSelectSpinsForClosedDescriptors(t *testing.T) {
 			w := newWorld(t)
 			defer w.end()
 			w.run(bytes.Join(program, nil))
+			w.spin()
+		})
+	}
+}
+
+// Data, or room for it, of who asked for EventHangup alone.
+func TestNoSelectSpinsForWhatIsNotAskedFor(t *testing.T) {
+	for _, k := range []string{"pipe", "tcp", "unix", "seqpacket", "unixgram", "pty"} {
+		t.Run(k, func(t *testing.T) {
+			w := newWorld(t)
+			defer w.end()
+			w.run(bytes.Join([][]byte{step(opOpen, 0, kind(k)), step(opRegister, 0, mask(R|W|H)), step(opRegister, 1, mask(H)),
+				step(opWrite, 1, 200), step(opWrite, 0, 200), step(opModify, 0, mask(H)), step(opUrgent, 1, 0), step(opWrite, 1, 200)}, nil))
+			for _, s := range w.subjects {
+				if s.refuse&H != 0 {
+					w.unregister(0) // it goes on with R|W
+				}
+			}
 			w.spin()
 		})
 	}

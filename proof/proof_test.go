@@ -23,6 +23,7 @@ const (
 	R = selectors.EventRead
 	W = selectors.EventWrite
 	P = selectors.EventPriority
+	H = selectors.EventHangup
 )
 
 // Nothing here is bound to be quick. Only what hangs takes as long as hang.
