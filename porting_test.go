@@ -358,3 +358,50 @@ func TestPortClosingAllFromTheMap(t *testing.T) {
 	}
 	must(t, sel.Close())
 }
+
+// for p in processes: sel.register(p.stdout, EVENT_READ, p)
+// while sel.get_map():
+//
+//	for key, _ in sel.select():
+//	    if not os.read(key.fd, 4096):
+//	        sel.unregister(key.fileobj); print(key.data.wait())
+func TestPortWaitingForSeveralProcesses(t *testing.T) {
+	const mark = "SELECTORS_SEVERAL"
+	if code := os.Getenv(mark); code != "" {
+		os.Exit(len(code))
+	}
+	if os.Getenv("SELECTORS_EMULATED") != "" {
+		t.Skip("an emulated program can't start itself")
+	}
+	program, err := os.Executable()
+	must(t, err)
+	sel := newSelector(t)
+	for _, code := range []string{"x", "xx", "xxx"} {
+		cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), mark+"="+code)
+		stdout, err := cmd.StdoutPipe()
+		must(t, err)
+		if _, err := sel.Register(stdout, selectors.EventRead, cmd); err != nil {
+			t.Skipf("pipes can't be registered here: %v", err)
+		}
+		must(t, cmd.Start())
+	}
+	codes := 0
+	buf := make([]byte, 4096)
+	for sel.GetMap().Len() > 0 {
+		ready, err := sel.Select(selectors.Forever)
+		must(t, err)
+		for _, r := range ready {
+			if _, err := selectors.TryRead(r.Key.FileObj, buf); err == io.EOF {
+				_, err = sel.Unregister(r.Key.FileObj)
+				must(t, err)
+				cmd := r.Key.Data.(*exec.Cmd)
+				cmd.Wait()
+				codes += cmd.ProcessState.ExitCode()
+			}
+		}
+	}
+	if codes != 1+2+3 {
+		t.Errorf("the exit codes make %d", codes)
+	}
+}
