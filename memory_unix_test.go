@@ -74,6 +74,7 @@ func TestADroppedSelectorGivesItsDescriptorsBack(t *testing.T) {
 			})
 
 			// One that was closed doesn't close them again.
+			r, _ := pipe(t)
 			s, err := tt.open()
 			if err != nil {
 				t.Fatal(err)
@@ -81,7 +82,6 @@ func TestADroppedSelectorGivesItsDescriptorsBack(t *testing.T) {
 			s.Close()
 			s = nil
 			var others []*ownFD
-			r, _ := pipe(t)
 			for range 10 {
 				others = append(others, dup(t, r, 0))
 			}
