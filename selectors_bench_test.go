@@ -7,6 +7,7 @@
 package selectors
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -34,6 +35,24 @@ func BenchmarkModify(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			if i%len(fds) == 0 {
 				events ^= EventWrite
+			}
+			if _, err := s.Modify(fds[i%len(fds)], events, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// A pause, and its end.
+func BenchmarkModifyHangup(b *testing.B) {
+	benchmark(b, func(b *testing.B, s Selector, fds []any) {
+		if _, err := s.Modify(fds[0], EventHangup, nil); errors.Is(err, errors.ErrUnsupported) {
+			b.Skip(err)
+		}
+		events := EventHangup
+		for i := 0; b.Loop(); i++ {
+			if i%len(fds) == 0 {
+				events ^= EventRead
 			}
 			if _, err := s.Modify(fds[i%len(fds)], events, nil); err != nil {
 				b.Fatal(err)
