@@ -103,7 +103,7 @@ func (p *proxy) ready(c *conn, events selectors.EventMask) {
 	// What is left to write for the peer was left after the list was made.
 	case events&selectors.EventRead != 0 && len(c.peer.out) == 0 && !p.read(c):
 		return
-	case events&selectors.EventHangup != 0 && !p.write(c, nil): // reset, or shut only?
+	case events&selectors.EventHangup != 0 && !c.shut && !p.write(c, nil): // reset, or shut only?
 		return
 	}
 	c.ended = c.ended || events&selectors.EventHangup != 0

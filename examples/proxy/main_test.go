@@ -261,6 +261,32 @@ func TestLetsAClientThatIsGoneGoWhileItsSideIsPaused(t *testing.T) {
 	}
 }
 
+// A side that was shut and is paused is not taken for reset when it ends.
+func TestPassesOnAllThatCameBeforeAnEndWhileItsSideIsPaused(t *testing.T) {
+	const size = 5 << 20
+	written := make(chan error, 1)
+	_, addr := start(t, serve(t, func(c *net.TCPConn) {
+		io.Copy(io.Discard, c)
+		_, err := c.Write(make([]byte, size))
+		c.Close()
+		written <- err
+	}))
+	c := dial(t, addr)
+	c.CloseWrite()
+	var err error
+	select {
+	case err = <-written:
+	case <-time.After(2 * time.Second): // it doesn't fit into the kernels' buffers
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // for the end to reach the proxy, most often
+	if n, err := io.Copy(io.Discard, c); n != size || err != nil {
+		t.Fatalf("%d bytes arrived of %d: %v", n, size, err)
+	}
+}
+
 func TestPassesOnAReset(t *testing.T) {
 	result := make(chan error, 1)
 	_, addr := start(t, serve(t, func(c *net.TCPConn) {
