@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -609,9 +610,9 @@ func TestOutOfDescriptorsTryAcceptLeavesTheClientWhereItIs(t *testing.T) {
 }
 
 func TestACloseMeanwhileNeverGivesAnotherOnesData(t *testing.T) {
-	rounds := 2000
-	if testing.Short() {
-		rounds = 200
+	rounds := 200
+	if longTests {
+		rounds = 2000
 	}
 	for range rounds {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -638,6 +639,9 @@ func TestACloseMeanwhileNeverGivesAnotherOnesData(t *testing.T) {
 				}
 				if n != 0 || err != ErrWouldBlock {
 					return
+				}
+				if i%16 == 0 {
+					runtime.Gosched()
 				}
 			}
 		}()
@@ -716,9 +720,9 @@ func TestTwoProcessesAndEightGoroutinesOnOneListener(t *testing.T) {
 		fmt.Println(accepted)
 		return
 	}
-	clients := 10_000
-	if testing.Short() {
-		clients = 500
+	clients := 1000
+	if longTests {
+		clients = 10_000
 	}
 	l := listenTCP(t)
 	f, err := l.File()
