@@ -60,10 +60,14 @@ const (
 	// It stays, as any level, and it is told also while data that came before
 	// it is unread. Asked for alone it is a pause: neither data nor room for
 	// data ends a wait. A half-close is EventRead and EventHangup, a reset is
-	// every event asked for. Where a system can't tell a half-close from data,
-	// Register and Modify refuse EventHangup with an error that matches
-	// [errors.ErrUnsupported]: SelectSelector does everywhere, PollSelector
-	// and DevpollSelector where the system has no POLLRDHUP.
+	// every event asked for. A peer's end comes behind all that it wrote: while
+	// the socket's buffers are full and nobody reads, it stays with the peer.
+	// A reset overtakes the data.
+	//
+	// Where a system can't tell a half-close from data, Register and Modify
+	// refuse EventHangup with an error that matches [errors.ErrUnsupported]:
+	// SelectSelector does everywhere, PollSelector and DevpollSelector where
+	// the system has no POLLRDHUP.
 	EventHangup
 
 	allEvents = EventRead | EventWrite | EventPriority | EventHangup
