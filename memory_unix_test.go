@@ -17,7 +17,7 @@ import (
 // Many waits that found much at once leave no buffers for that behind, but for a
 // few.
 func TestManyWaitsLeaveFewBuffersBehind(t *testing.T) {
-	const waits, descriptors = 100, 300
+	const waits, descriptors = 100, 150
 	each(t, func(t *testing.T, s Selector) {
 		r, w := pipe(t)
 		for range descriptors {
