@@ -320,8 +320,9 @@ func (s *core) lookup(fd int, ferr error) (*entry, error) {
 	case ferr != nil:
 		return nil, ferr
 	}
-	// Where slotShift is not 0, neighbouring numbers share an entry.
-	if e := s.table.find(fd); e != nil && (slotShift == 0 || e.key.FD == fd) {
+	// Where slotShift is not 0, neighbouring numbers share an entry. A socket's
+	// is the first of them, whatever a caller wrote to the key.
+	if e := s.table.find(fd); e != nil && (fd%(1<<slotShift) == 0 || e.key.FD == fd) {
 		return e, nil
 	}
 	return nil, ErrNotRegistered
