@@ -157,6 +157,11 @@ func TestNewDefaultSelectorFallsBackWhereEpollIsRefused(t *testing.T) {
 			} else if err == nil {
 				es.Close()
 			}
+			for _, r := range tt.rules {
+				if r.call == unix.SYS_EPOLL_PWAIT2 && tt.want == "*selectors.EpollSelector" && !noPwait2.Load() {
+					t.Error("the constructor hasn't found out that epoll_pwait2 is refused")
+				}
+			}
 			r, w := pipe(t)
 			key := register(t, s, r.fd, EventRead, nil)
 			now(t, s)

@@ -152,6 +152,7 @@ func (s *EpollSelector) split() error {
 		return err
 	}
 	s.outer, s.shared = outer, true
+	s.changes++ // for the waiters to know
 	if s.blocked == 0 {
 		s.unshare()
 		return nil
@@ -377,50 +378,44 @@ func (s *EpollSelector) control(set, op, fd int, event unix.EpollEvent) error {
 // set may be larger than it.
 type epollWaiter struct {
 	s      *EpollSelector
-	fd     int // the set to wait on
-	slow   bool
 	events []unix.EpollEvent
-	from   int    // the set that the events are of
-	n      int    // how many events there are
-	twice  bool   // a descriptor may be in them more than once
-	since  uint64 // the core's changes when look or prepare was called
+	from   int  // the set that the events are of
+	n      int  // how many events there are
+	twice  bool // a descriptor may be in them more than once
 
-	// fds is what to wait for by poll(2) instead, as long as a set is stuck.
+	// What follows is as it was when the core's changes were since.
+	since   uint64
+	set     int  // the set to look at
+	fd      int  // the set to wait on
+	slow    bool // the scheduler is told of a look
+	polling bool // a set is stuck: poll(2) looks and waits, by fds
+
 	fds []unix.PollFd
 }
 
 const epollEvents = 64
 
 func (s *EpollSelector) newWaiter() waiter {
-	return &epollWaiter{s: s, events: make([]unix.EpollEvent, epollEvents)}
+	return &epollWaiter{s: s, events: make([]unix.EpollEvent, epollEvents), since: s.changes - 1}
 }
 
 func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
-	s := w.s
-	if s.stuck != 0 {
-		if ready, err := w.prepare(dst); err != nil || s.stuck != 0 {
+	if w.since != w.s.changes || w.polling {
+		if ready, err := w.prepare(dst); err != nil || w.polling {
 			return ready, err
 		}
 	}
-	if len(s.pending) > 0 {
-		s.classifyPending()
-	}
-	w.begin()
-	set := s.set
-	if s.once > 0 {
-		set = s.outer
-	}
 	if w.slow {
-		return w.lookSlowly(dst, set)
+		return w.lookSlowly(dst, w.set)
 	}
-	n, errno := epollTry(set, w.events)
+	n, errno := epollTry(w.set, w.events)
 	for errno == unix.EINTR {
-		n, errno = epollTry(set, w.events)
+		n, errno = epollTry(w.set, w.events)
 	}
 	if errno != 0 {
 		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
-	w.from, w.n, w.twice = set, n, false
+	w.from, w.n, w.twice = w.set, n, false
 	if n == len(w.events) {
 		w.more()
 	}
@@ -434,24 +429,23 @@ func (w *epollWaiter) prepare(dst []Ready) ([]Ready, error) {
 			return dst, err
 		}
 	}
-	w.begin()
-	if s.stuck != 0 {
-		return w.pollInstead(dst)
-	}
-	w.fds = nil
-	return dst, nil
-}
-
-// begin notes what wait may not ask the selector for.
-func (w *epollWaiter) begin() {
-	s := w.s
-	w.since, w.slow, w.fd = s.changes, s.slow > 0, s.set
+	s.classifyPending()
+	w.since, w.slow, w.polling = s.changes, s.slow > 0, s.stuck != 0
+	w.set, w.fd = s.set, s.set
 	if s.outer >= 0 {
 		w.fd = s.outer
+	}
+	if s.once > 0 {
+		w.set = s.outer
 	}
 	if len(w.events) > epollEvents && len(w.events) > 4*s.table.n {
 		w.events = make([]unix.EpollEvent, epollEvents)
 	}
+	if w.polling {
+		return w.pollInstead(dst)
+	}
+	w.fds = nil
+	return dst, nil
 }
 
 // lookSlowly tells the scheduler of the look.
@@ -488,7 +482,7 @@ func (w *epollWaiter) more() {
 }
 
 func (w *epollWaiter) wait(timeout time.Duration) (over bool, err error) {
-	if w.fds != nil {
+	if w.polling {
 		w.n, over, err = pollWait(w.fds, timeout)
 		return over, err
 	}
@@ -513,7 +507,7 @@ func (w *epollWaiter) wait(timeout time.Duration) (over bool, err error) {
 // lives on, and comes again for ever. If nothing was changed it is the latter.
 func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
 	s := w.s
-	if w.fds != nil {
+	if w.polling {
 		return w.takePolled(dst), nil
 	}
 	start := len(dst)

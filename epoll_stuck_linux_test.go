@@ -83,3 +83,38 @@ func TestAClosedDescriptorHarmsNoWaitWhenNoDescriptorIsFree(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatPollHasFoundIsNotToldAgainOnceTheSetIsMadeAnew(t *testing.T) {
+	s := openEpoll(t)
+	r, w := pipe(t)
+	key := register(t, s, r.fd, EventRead, nil)
+	late, lateW := pipe(t)
+	lateKey := register(t, s, late.fd, EventRead, nil)
+	poison(t, s)
+
+	taken := takeAll(t, r)
+	first, second := startSelect(s, Forever), startSelect(s, Forever)
+	stillBlocked(t, first)
+	stillBlocked(t, second)
+	fill(t, w)
+	wants(t, end(t, first), Ready{key, EventRead})
+	wants(t, end(t, second), Ready{key, EventRead})
+	for _, d := range taken {
+		d.close()
+	}
+	now(t, s, Ready{key, EventRead})
+	if _, err := unix.Read(r.fd, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, lateW)
+	now(t, s, Ready{lateKey, EventRead})
+
+	// The other waits' buffers are next.
+	if len(s.idle) < 2 {
+		t.Fatalf("%d waiters are kept", len(s.idle))
+	}
+	for range s.idle {
+		s.idle = append(s.idle[1:], s.idle[0])
+		now(t, s, Ready{lateKey, EventRead})
+	}
+}
