@@ -291,6 +291,11 @@ func main() {
 	if _, err := exec.LookPath(program[0]); err != nil {
 		log.Fatal(err)
 	}
+	if signal.Ignored(syscall.SIGHUP) {
+		// By nohup. A program inherits what is ignored, and not what is caught,
+		// and has to hear that its terminal is gone.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
