@@ -56,8 +56,10 @@ func (a *alarms) get() int {
 	return fd
 }
 
-// put takes a descriptor back. To set it again makes it unreadable.
+// put takes a descriptor back. It is disarmed, and so unreadable: its number may be
+// one that was closed while registered.
 func (a *alarms) put(fd int) {
+	unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{}, nil)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.idle) < maxIdle {

@@ -515,6 +515,9 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 		last := wakes != s.wakes || c != nil && c.done || left == 0
 		if s.signalled && s.open && !last {
 			s.settled.Wait()
+			if timeout != Forever {
+				left = max(timeout-(s.now()-start), 0)
+			}
 			continue
 		}
 		var ready []Ready
@@ -629,7 +632,7 @@ func (s *core) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.open {
-		return nil
+		return s.signal() // where it failed before
 	}
 	s.open = false
 	s.table = table{}

@@ -28,7 +28,8 @@ var constructors = []func() (Selector, error){
 // the set. When its events come, the selector makes a new set under the same Fd.
 // That costs time in proportion to the registrations, and who has registered the
 // selector in another one must do so again. It needs a free descriptor: until
-// there is one, every wait costs time in proportion to the registrations.
+// there is one, every wait costs time in proportion to the registrations, and
+// fails with EINVAL if RLIMIT_NOFILE was lowered below their number.
 //
 // Some drivers take their time to say whether a file is ready: FUSE and CUSE ask
 // their server. Meanwhile the other methods of the same selector may stand still.
@@ -166,6 +167,10 @@ func (s *EpollSelector) enclose(outer int) error {
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
+// own reports whether a number that was registered is one of the sets: it was
+// closed before that was made.
+func (s *EpollSelector) own(fd int) bool { return fd == s.set || fd == s.outer }
+
 func (s *EpollSelector) unshare() {
 	s.control(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
 	s.shared = false
@@ -241,6 +246,9 @@ func (s *EpollSelector) classify(fd int, e *entry) {
 	case unix.S_IFREG:
 		e.pos |= epollForgets
 	case 0:
+		if s.own(fd) {
+			return
+		}
 		// Only a set can lack the waker.
 		if s.control(fd, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{}) != unix.ENOENT {
 			return
@@ -331,6 +339,9 @@ func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
 	if set := s.setOf(e.pos, e.events); set == s.setOf(e.pos, old) {
 		err := s.control(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 		if err == nil {
+			if e.pos&epollPending != 0 {
+				s.postpone(fd, e) // the list has the old generation
+			}
 			return nil
 		}
 		if err != unix.ENOENT {
@@ -581,7 +592,7 @@ func (s *EpollSelector) replace(set int) error {
 	}
 	defer unix.Close(fd)
 	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-		if s.setOf(e.pos, e.events) != set {
+		if s.setOf(e.pos, e.events) != set || s.own(slot) {
 			continue
 		}
 		err := s.control(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
@@ -610,7 +621,9 @@ func (w *epollWaiter) pollInstead(dst []Ready) ([]Ready, error) {
 	s := w.s
 	w.fds = append(w.fds[:0], newPollFd(s.r, EventRead))
 	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-		w.fds = append(w.fds, newPollFd(slot, e.events))
+		if !s.own(slot) {
+			w.fds = append(w.fds, newPollFd(slot, e.events))
+		}
 	}
 	var err error
 	w.n, _, err = pollWait(w.fds, 0)

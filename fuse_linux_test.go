@@ -249,6 +249,19 @@ func fuseUse(f *fuseServer, path string, open func() (Selector, error)) error {
 		return nil
 	}
 	before := f.polls.Load()
+	// What is changed before it is looked at for the first time is no exception.
+	if _, err := s.Register(fd, EventRead|EventWrite, nil); err != nil {
+		return err
+	}
+	if _, err := s.Modify(fd, EventRead, nil); err != nil {
+		return err
+	}
+	if err := look(s, 0); err != nil {
+		return err
+	}
+	if _, err := s.Unregister(fd); err != nil {
+		return err
+	}
 	if _, err := s.Register(fd, EventRead, nil); err != nil {
 		return err
 	}

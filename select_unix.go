@@ -206,7 +206,14 @@ func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
 	}
 	if alarm >= 0 {
 		defer w.s.alarms.put(alarm)
-		nfd = max(nfd, alarm+1)
+		if alarm >= nfd {
+			// Old answers are left above what prepare has copied.
+			words := (nfd-1)/unix.NFDBITS + 1
+			clear(w.sets.read.Bits[words:])
+			clear(w.sets.write.Bits[words:])
+			clear(w.sets.except.Bits[words:])
+			nfd = alarm + 1
+		}
 		w.sets.read.Set(alarm)
 	} else if timeout >= 0 {
 		tv := unix.NsecToTimeval(ceil(timeout, time.Microsecond) * 1000)
