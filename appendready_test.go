@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -81,22 +82,31 @@ func TestAppendReadyGivesBackDstItself(t *testing.T) {
 					continue // closed with the first
 				}
 				tt.before()
-				others := startSelects(s, Forever, tt.others)
+				other := func() ([]Ready, error) { return s.Select(Forever) }
 				var got []Ready
-				wait := func() (_ []Ready, err error) {
+				var err error
+				wait := func() ([]Ready, error) {
 					got, err = s.AppendReady(dst, tt.timeout)
-					return nil, err
+					return nil, nil
 				}
-				c := start(s, wait)
+				begin := time.Now()
+				c := start(s, append(slices.Repeat([]func() ([]Ready, error){other}, tt.others), wait)...)
 				if tt.during != nil {
+					if open := s.GetMap() != nil; open && tt.timeout == Forever && len(c) > 0 {
+						t.Errorf("%s: a wait ended before", tt.name)
+					}
 					tt.during()
 				}
 				// A Wakeup ends at least one of several, in no promised order.
 				for range tt.others {
+					end(t, c)
 					wakeup(t, s)
-					end(t, others)
 				}
-				if err := end(t, c).err; !errors.Is(err, tt.err) {
+				end(t, c)
+				if took := time.Since(begin); tt.timeout != Forever && took < tt.timeout {
+					t.Errorf("%s: it took %v, less than %v", tt.name, took, tt.timeout)
+				}
+				if !errors.Is(err, tt.err) {
 					t.Errorf("%s: %v", tt.name, err)
 				}
 				if (got == nil) != (dst == nil) || len(got) != len(dst) || cap(got) != cap(dst) ||

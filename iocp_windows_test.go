@@ -7,9 +7,10 @@ package selectors
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -118,11 +119,7 @@ func connected(t testing.TB) (windows.Handle, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	for begin := time.Now(); !isConnected(h); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > hang {
-			t.Fatal("not connected")
-		}
-	}
+	eventually("the connection", func() bool { return isConnected(h) })
 	return h, c
 }
 
@@ -237,7 +234,7 @@ func TestTheMaskIsWholeAfterTwoChangesBetweenTwoWaits(t *testing.T) {
 		key := register(t, s, a, EventRead|EventPriority, nil)
 		now(t, s)
 		sendUrgent(t, b)
-		time.Sleep(settle)
+		time.Sleep(settle) // for the kernel to answer, most often
 		send(t, b)
 		soon(t, s, Ready{key, EventRead | EventPriority})
 	})
@@ -287,18 +284,10 @@ func TestABlockedWaitIsToldOfWhatAnotherWaitHasReportedBefore(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		a, b := tcpPair(t)
 		key := register(t, s, a, EventRead, nil)
-		waits := []<-chan answer{startSelect(s, Forever), startSelect(s, Forever)}
+		c := startSelects(s, Forever, 2)
 		for range 2 {
 			send(t, b)
-			select {
-			case got := <-waits[0]:
-				wants(t, got, Ready{key, EventRead})
-				waits[0] = waits[1]
-			case got := <-waits[1]:
-				wants(t, got, Ready{key, EventRead})
-			case <-time.After(hang):
-				t.Fatal("nobody is told")
-			}
+			wants(t, end(t, c), Ready{key, EventRead})
 			receive(t, a)
 		}
 	})
@@ -473,31 +462,21 @@ func TestWhatIsNoOpenSocketIsRefused(t *testing.T) {
 // give them back.
 func TestAWaitThatTakesAllWakeupsGivesThemBack(t *testing.T) {
 	s := newIOCP(t)
+	const n = 8
 	for range 10 {
-		var waits []<-chan answer
 		ctx, cancel := context.WithCancel(context.Background())
-		for range 8 {
-			c := make(chan answer, 1)
-			waits = append(waits, c)
-			go func() {
-				ready, err := s.SelectContext(ctx)
-				c <- answer{ready, err}
-			}()
-		}
-		time.Sleep(settle)
+		wait := func() ([]Ready, error) { return s.SelectContext(ctx) }
+		c := start(s, slices.Repeat([]func() ([]Ready, error){wait}, n)...)
 		cancel()
-		for _, c := range waits {
+		for range n {
 			if a := end(t, c); !errors.Is(a.err, context.Canceled) {
 				t.Fatal(a)
 			}
 		}
 	}
-	var waits []<-chan answer
-	for range 8 {
-		waits = append(waits, startSelect(s, Forever))
-	}
+	c := startSelects(s, Forever, n)
 	s.Close()
-	for _, c := range waits {
+	for range n {
 		if a := end(t, c); !errors.Is(a.err, ErrClosed) {
 			t.Fatal(a)
 		}
@@ -519,7 +498,7 @@ func TestAResetIsEveryEventThatWasAskedFor(t *testing.T) {
 			peer.SetLinger(0)
 			peer.Close()
 			if !before {
-				time.Sleep(settle)
+				time.Sleep(settle) // for the reset to arrive, most often
 				key = register(t, s, h, events, nil)
 			}
 			soon(t, s, Ready{key, events})
@@ -534,7 +513,7 @@ func TestAHalfCloseKeepsNoWaitBusyThatDoesNotRead(t *testing.T) {
 	a, b := tcpPair(t)
 	register(t, s, a, EventPriority, nil)
 	b.CloseWrite()
-	time.Sleep(settle)
+	time.Sleep(settle) // for a wrong event to come
 	now(t, s)
 	looks := s.looks
 	idle(t, s)
@@ -630,7 +609,7 @@ func TestUrgentDataThatNobodyAskedForKeepNoWaitBusy(t *testing.T) {
 		}
 		defer c.Close()
 		sendUrgent(t, c)
-		time.Sleep(settle)
+		time.Sleep(settle) // for a wrong event to come
 		idle(t, s)
 		if s, ok := s.(*SelectSelector); ok && s.sockets[1].except {
 			t.Error("a wait goes on looking for urgent data")
@@ -659,13 +638,11 @@ func TestASocketIsInSeveralSelectorsAndInUse(t *testing.T) {
 
 	s := newIOCP(t)
 	key := register(t, s, b, EventRead|EventWrite, nil)
-	var wg sync.WaitGroup
-	wg.Add(1)
+	b.SetReadDeadline(time.Now().Add(hang))
+	received := make(chan error, 1)
 	go func() {
-		defer wg.Done()
-		for range 100 {
-			receive(t, b)
-		}
+		_, err := io.CopyN(io.Discard, b, 100)
+		received <- err
 	}()
 	for range 100 {
 		send(t, a)
@@ -674,7 +651,9 @@ func TestASocketIsInSeveralSelectorsAndInUse(t *testing.T) {
 			t.Fatalf("%v, %v", format(ready), err)
 		}
 	}
-	wg.Wait()
+	if err := <-received; err != nil {
+		t.Fatal(err)
+	}
 	now(t, s, Ready{key, EventWrite})
 }
 

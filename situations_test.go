@@ -390,21 +390,15 @@ func situationRun(t *testing.T, s Selector, selector string, fileobj any, event 
 			return ready, err
 		})
 		event()
-		select {
-		case got := <-c:
-			a := situationAnswer{got.ready, got.err, took}
-			if want == 0 {
-				a.nothing(t, key, perhaps, timeout)
-				return
-			}
-			if mask := a.mask(t, key); mask == 0 && !asleep || mask&^(want|perhaps) != 0 {
-				t.Fatalf("the wait found %v, want %v", mask, want)
-			}
-		case <-time.After(hang):
-			t.Errorf("the wait doesn't end, want %v", want)
-			s.Close() // so that the next one is tried as well
-			end(t, c)
-			t.FailNow()
+		var got answer
+		within(t, fmt.Sprintf("the wait for %v", want), func() { got = <-c })
+		a := situationAnswer{got.ready, got.err, took}
+		if want == 0 {
+			a.nothing(t, key, perhaps, timeout)
+			return
+		}
+		if mask := a.mask(t, key); mask == 0 && !asleep || mask&^(want|perhaps) != 0 {
+			t.Fatalf("the wait found %v, want %v", mask, want)
 		}
 	}
 	if want == 0 {

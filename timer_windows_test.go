@@ -152,11 +152,7 @@ func TestWithoutATimerAWaitEndsByItsTimeout(t *testing.T) {
 	f = &fakeWaitPackets{}
 	s = withWaitPackets(t, f)
 	c := startSelect(s, hang)
-	within(t, "arming", func() {
-		for f.associated.Load() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-	})
+	eventually("arming", func() bool { return f.associated.Load() != 0 })
 	waits(t, s, 30*time.Millisecond)
 	if n := f.associated.Load(); n != 1 {
 		t.Errorf("%d timers at once", n)
@@ -170,11 +166,7 @@ func TestATimersPacketMayComeToAnotherWait(t *testing.T) {
 	f := &fakeWaitPackets{}
 	s := withWaitPackets(t, f)
 	short := startSelect(s, 100*time.Millisecond)
-	within(t, "arming", func() {
-		for f.associated.Load() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-	})
+	eventually("arming", func() bool { return f.associated.Load() != 0 })
 	var others []<-chan answer
 	for range 4 {
 		others = append(others, startSelect(s, Forever))

@@ -61,7 +61,6 @@ func TestAWaitWhoseDescriptorsWereClosedByOthersFails(t *testing.T) {
 			r, _ := pipe(t)
 			before := openDescriptors()
 			s := open(t, tt)
-			b := observe(s)
 			register(t, s, r.fd, EventRead, nil)
 			// They are given back, so that Close doesn't close another's.
 			kept := make(map[int]*ownFD)
@@ -73,15 +72,10 @@ func TestAWaitWhoseDescriptorsWereClosedByOthersFails(t *testing.T) {
 			for fd := range kept {
 				unix.Close(fd)
 			}
-			c := startSelect(s, Forever)
-			select {
-			case a := <-c:
-				var se *os.SyscallError
-				if len(a.ready) != 0 || !errors.Is(a.err, unix.EBADF) || !errors.As(a.err, &se) {
-					t.Errorf("Select = %v, %v, want an *os.SyscallError around EBADF", format(a.ready), a.err)
-				}
-			case <-time.After(hang):
-				t.Errorf("Select goes on, after %d turns", b.turns.Load())
+			a := end(t, startSelect(s, Forever))
+			var se *os.SyscallError
+			if len(a.ready) != 0 || !errors.Is(a.err, unix.EBADF) || !errors.As(a.err, &se) {
+				t.Errorf("Select = %v, %v, want an *os.SyscallError around EBADF", format(a.ready), a.err)
 			}
 			for fd, k := range kept {
 				if err := unix.Dup2(k.fd, fd); err != nil {

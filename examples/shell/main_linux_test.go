@@ -151,7 +151,7 @@ func TestASlowReaderSlowsDownItsProgramAlone(t *testing.T) {
 	if err := os.Remove(mark); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // for the program to write on, which it must not
 	if _, err := os.Stat(mark); err == nil {
 		t.Fatal("the program has written what nobody read")
 	}
