@@ -112,6 +112,7 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 	const n = 4
 	c := startSelects(s, Forever, n)
 	unseen := func() { // an event of nobody that was gone before the blocked waits found it
+		stillBlocked(t, c) // in the kernel by now, most often
 		s.mu.Lock()
 		err := s.rebuild(s.set)
 		s.mu.Unlock()

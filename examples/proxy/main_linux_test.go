@@ -17,6 +17,7 @@ import (
 )
 
 func TestItsFiguresAreLiveOnATerminal(t *testing.T) {
+	t.Parallel()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)

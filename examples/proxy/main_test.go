@@ -63,9 +63,10 @@ func leaveFree(number string) {
 func setLimit[T int64 | uint64](limit *T, n uintptr) { *limit = T(n) }
 
 // start runs the proxy on a free port, for a target.
-func start(t *testing.T, to string) (proxy *exec.Cmd, addr string) {
+func start(t *testing.T, to string, environment ...string) (proxy *exec.Cmd, addr string) {
 	t.Helper()
 	proxy = exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-to", to)
+	proxy.Env = append(os.Environ(), environment...)
 	return proxy, program.Serve(t, proxy)
 }
 
@@ -185,6 +186,7 @@ func TestPassesOnAHalfClose(t *testing.T) {
 }
 
 func TestASlowReaderSlowsDownItsWriterAlone(t *testing.T) {
+	t.Parallel()
 	read := make(chan struct{})
 	received := make(chan int64, 1)
 	_, addr := start(t, serve(t, func(c *net.TCPConn) {
@@ -224,6 +226,7 @@ func TestASlowReaderSlowsDownItsWriterAlone(t *testing.T) {
 // A proxy that hears of its client only by reading goes on for as long as its
 // server doesn't read.
 func TestLetsAClientThatIsGoneGoWhileItsSideIsPaused(t *testing.T) {
+	t.Parallel()
 	gone := make(chan error, 1)
 	_, addr := start(t, serve(t, func(c *net.TCPConn) {
 		defer c.Close()
@@ -263,6 +266,7 @@ func TestLetsAClientThatIsGoneGoWhileItsSideIsPaused(t *testing.T) {
 
 // A side that was shut and is paused is not taken for reset when it ends.
 func TestPassesOnAllThatCameBeforeAnEndWhileItsSideIsPaused(t *testing.T) {
+	t.Parallel()
 	const size = 5 << 20
 	written := make(chan error, 1)
 	_, addr := start(t, serve(t, func(c *net.TCPConn) {
@@ -319,9 +323,9 @@ func TestAServerThatIsNotThereEndsTheConnectionAlone(t *testing.T) {
 }
 
 func TestGoesOnWhenItsDescriptorsHaveRunOut(t *testing.T) {
+	t.Parallel()
 	for _, free := range []string{"26", "27"} { // one of them runs out in accept
-		t.Setenv(freeDescriptors, free)
-		_, addr := start(t, serve(t, echo))
+		_, addr := start(t, serve(t, echo), freeDescriptors+"="+free)
 		steady := dial(t, addr)
 		exchange(t, steady, "hello")
 		var many []net.Conn

@@ -27,7 +27,7 @@ func Main(m *testing.M, main func()) {
 
 // Command makes cmd, which runs the test's binary, run main.
 func Command(cmd *exec.Cmd) *exec.Cmd {
-	cmd.Env = append(os.Environ(), runMain+"=1")
+	cmd.Env = append(cmd.Environ(), runMain+"=1")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
