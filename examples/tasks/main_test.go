@@ -58,8 +58,11 @@ func serve(t *testing.T, handle func(c net.Conn)) (addr string) {
 			if err != nil {
 				return
 			}
-			t.Cleanup(func() { c.Close() })
-			go handle(c)
+			go func() {
+				defer c.Close()
+				handle(c)
+				io.Copy(io.Discard, c) // until the program hangs up
+			}()
 		}
 	}()
 	return listener.Addr().String()
