@@ -243,7 +243,13 @@ func (w *pollWaiter) wait(timeout time.Duration) (over bool, err error) {
 	w.fds = fds[:last]
 	w.n, _, err = pollWait(fds, -1)
 	if w.n > 0 && fds[last].Revents != 0 {
-		w.n--
+		// A number that was closed while registered may be the timer's by now.
+		for i := range fds {
+			if p := &fds[i]; p.Fd == int32(alarm) && p.Revents != 0 {
+				p.Revents = 0
+				w.n--
+			}
+		}
 		over = w.n == 0
 	}
 	return over, err
