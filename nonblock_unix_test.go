@@ -273,21 +273,6 @@ func TestTryOfDatagrams(t *testing.T) {
 	}
 }
 
-func TestTryReadOfAListenerIsTheSystemsError(t *testing.T) {
-	l := listenTCP(t)
-	dialTo(t, l)
-	waitReadable(t, l)
-	var se *os.SyscallError
-	for _, obj := range []any{l, fdOf(t, l)} {
-		if n, err := TryRead(obj, make([]byte, 1)); n != 0 || !errors.As(err, &se) || errors.Is(err, ErrWouldBlock) {
-			t.Errorf("TryRead = %d, %v", n, err)
-		}
-		if n, err := TryWrite(obj, make([]byte, 1)); n != 0 || !errors.As(err, &se) || errors.Is(err, ErrWouldBlock) {
-			t.Errorf("TryWrite = %d, %v", n, err)
-		}
-	}
-}
-
 func TestTryOfAClosedNumberIsEBADF(t *testing.T) {
 	r, _ := pipe(t)
 	r.close()
@@ -420,26 +405,6 @@ func TestTryOfANumberThatWasAnotherFile(t *testing.T) {
 	}
 }
 
-func listenTCP(t testing.TB) *net.TCPListener {
-	t.Helper()
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
-func dialTo(t testing.TB, l net.Listener) net.Conn {
-	t.Helper()
-	c, err := net.Dial(l.Addr().Network(), l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
-
 // foreignListener is not of package net.
 type foreignListener struct{ *net.TCPListener }
 
@@ -524,30 +489,6 @@ func TestTryAcceptOfAUnixListener(t *testing.T) {
 	}
 	if text, err := io.ReadAll(c); string(text) != "hello" || err != nil {
 		t.Errorf("it says %q, %v", text, err)
-	}
-}
-
-func TestTryAcceptPassesOverWhoHasReset(t *testing.T) {
-	l := listenTCP(t)
-	for range 3 {
-		c := dialTo(t, l).(*net.TCPConn)
-		c.SetLinger(0)
-		c.Close()
-	}
-	client := dialTo(t, l)
-	for begin := time.Now(); ; {
-		c, err := TryAccept(l)
-		if err == ErrWouldBlock && time.Since(begin) < hang {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if c.RemoteAddr() == nil || c.RemoteAddr().String() != client.LocalAddr().String() {
-			t.Errorf("it is from %v", c.RemoteAddr())
-		}
-		break
 	}
 }
 

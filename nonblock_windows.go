@@ -20,10 +20,17 @@ import (
 func (wouldBlockError) Is(target error) bool { return target == windows.WSAEWOULDBLOCK }
 
 // setNonblock puts a socket into non-blocking mode, each time: a handle may be
-// another socket's by the next call.
+// another socket's by the next call. It fails with WSAENOTSOCK for what is no
+// open socket, of which Wine's WSAIoctl has other errors.
 func setNonblock(socket windows.Handle) error {
 	on, n := uint32(1), uint32(0)
-	return windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	err := windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	if err != nil {
+		if none := checkOpen(socket); none != nil {
+			return none
+		}
+	}
+	return os.NewSyscallError("WSAIoctl", err)
 }
 
 // socketError names the call. What is no socket is told alike everywhere.
@@ -43,7 +50,7 @@ func tryRead(fd int, p []byte, _ bool) (int, error) {
 	}
 	socket := windows.Handle(fd)
 	if err := setNonblock(socket); err != nil {
-		return 0, socketError("WSAIoctl", err)
+		return 0, err
 	}
 	var n, flags uint32
 	buf := windows.WSABuf{Len: uint32(min(len(p), 1<<30)), Buf: unsafe.SliceData(p)}
@@ -64,7 +71,7 @@ func tryRead(fd int, p []byte, _ bool) (int, error) {
 func tryWrite(fd int, p []byte, _ bool) (int, error) {
 	socket := windows.Handle(fd)
 	if err := setNonblock(socket); err != nil {
-		return 0, socketError("WSAIoctl", err)
+		return 0, err
 	}
 	var n uint32
 	// Where there is any room winsock takes, and copies, all that it is given. No
@@ -94,7 +101,7 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 	}
 	accepting.Lock()
 	defer accepting.Unlock()
-	for wait := time.Millisecond; ; wait *= 2 {
+	for wait := time.Millisecond; ; {
 		var ready bool
 		var refused error
 		if err := raw.Control(func(fd uintptr) { ready, refused = isReadable(windows.Handle(fd)) }); err != nil {
@@ -115,9 +122,9 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 		case err == nil:
 			return c, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			// Somebody was quicker, or this machine is slow: select knows.
-		case errors.Is(err, windows.WSAECONNRESET):
-			// The client has left.
+			wait *= 2 // somebody was quicker, or this machine is slow: select knows
+		case errors.Is(err, windows.WSAECONNRESET), errors.Is(err, windows.WSAENOTCONN):
+			// The client has left. Wine says it the second way.
 		default:
 			return nil, err
 		}

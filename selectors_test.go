@@ -6,6 +6,7 @@ package selectors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -363,6 +364,21 @@ func idle(t testing.TB, s Selector) {
 	ready, err := s.Select(settle)
 	if took := time.Since(begin); err != nil || len(ready) != 0 || took < settle {
 		t.Fatalf("a wait of %v ended with %v, %v after %v", settle, format(ready), err, took)
+	}
+}
+
+// refused checks that err is the system's.
+func refused(t testing.TB, err, errno error, call, typ string, fd int) {
+	t.Helper()
+	var se *os.SyscallError
+	if !errors.As(err, &se) || !errors.Is(err, errno) || se.Err != errno {
+		t.Errorf("%v, want an *os.SyscallError around %v", err, errno)
+		return
+	}
+	for _, name := range []string{call, typ, fmt.Sprint(fd), se.Syscall} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("the text does not name %s: %v", name, err)
+		}
 	}
 }
 

@@ -7,11 +7,8 @@
 package selectors
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -93,19 +90,4 @@ func reuse(t testing.TB, d, closed *ownFD) *ownFD {
 		t.Fatalf("%d is not free", closed.fd)
 	}
 	return c
-}
-
-// refused checks that err is the system's.
-func refused(t testing.TB, err error, errno unix.Errno, call, typ string, fd int) {
-	t.Helper()
-	var se *os.SyscallError
-	if !errors.As(err, &se) || !errors.Is(err, errno) || se.Err != error(errno) {
-		t.Errorf("%v, want an *os.SyscallError around %v", err, errno)
-		return
-	}
-	for _, name := range []string{call, typ, fmt.Sprint(fd), se.Syscall} {
-		if !strings.Contains(err.Error(), name) {
-			t.Errorf("the text does not name %s: %v", name, err)
-		}
-	}
 }
