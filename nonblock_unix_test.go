@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -48,10 +49,29 @@ var modes = []struct {
 	nonblock bool
 }{{"blocking", false}, {"non-blocking", true}}
 
+// namedPipe returns the raw descriptors of a pipe with a name.
+func namedPipe(t testing.TB) (r, w *ownFD) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	err := unix.Mkfifo(path, 0o600)
+	for i, open := range []**ownFD{&r, &w} { // the reader first, which then waits for nobody
+		fd := -1
+		if err == nil {
+			fd, err = unix.Open(path, []int{unix.O_RDONLY, unix.O_WRONLY}[i]|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		*open = &ownFD{fd: fd}
+		t.Cleanup((*open).close)
+	}
+	return r, w
+}
+
 func TestTryOfAPipe(t *testing.T) {
 	for _, mode := range modes {
-		t.Run(mode.name, func(t *testing.T) {
-			r, w := pipe(t)
+		test := func(t *testing.T, open func(testing.TB) (r, w *ownFD)) {
+			r, w := open(t)
 			unix.SetNonblock(r.fd, mode.nonblock)
 			unix.SetNonblock(w.fd, mode.nonblock)
 			flags := [2]int{flagsOf(t, r.fd), flagsOf(t, w.fd)}
@@ -98,14 +118,16 @@ func TestTryOfAPipe(t *testing.T) {
 			if n, err := TryRead(r.fd, buf); n != 0 || err != io.EOF {
 				t.Errorf("TryRead at the end = %d, %v", n, err)
 			}
-			r2, w2 := pipe(t)
+			r2, w2 := open(t)
 			unix.SetNonblock(w2.fd, mode.nonblock)
 			r2.close()
 			n, err = TryWrite(w2.fd, buf)
 			if n != 0 || !errors.Is(err, unix.EPIPE) {
 				t.Errorf("TryWrite without a reader = %d, %v", n, err)
 			}
-		})
+		}
+		t.Run(mode.name, func(t *testing.T) { test(t, pipe) })
+		t.Run(mode.name+" and named", func(t *testing.T) { test(t, namedPipe) })
 	}
 }
 
@@ -270,6 +292,57 @@ func TestTryOfDatagrams(t *testing.T) {
 				t.Errorf("TryWrite of more than a datagram = %d, %v", n, err)
 			}
 		})
+	}
+}
+
+func TestTryOfASequencedPacketSocket(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
+			if err != nil {
+				t.Skip("this system has none: ", err)
+			}
+			a, b := &ownFD{fd: fds[0]}, &ownFD{fd: fds[1]}
+			defer a.close()
+			defer b.close()
+			unix.SetNonblock(a.fd, mode.nonblock)
+			unix.SetNonblock(b.fd, mode.nonblock)
+			buf := make([]byte, 3)
+			n, err := TryRead(a.fd, buf)
+			wouldBlock(t, n, err)
+			for _, text := range []string{"ab", "abcdef", "z"} {
+				if n, err := TryWrite(b.fd, []byte(text)); n != len(text) || err != nil {
+					t.Fatalf("TryWrite = %d, %v", n, err)
+				}
+			}
+			// The rest of a longer one is lost, or comes next, as the system has it.
+			want := "ab|abc|z|"
+			for got := ""; !strings.HasSuffix(got, "z|"); got += string(buf[:n]) + "|" {
+				n, err = TryRead(a.fd, buf)
+				if err != nil || n == 0 || len(got) < 7 && !strings.HasPrefix(want[len(got):], string(buf[:n])+"|") {
+					t.Fatalf("TryRead after %q = %q, %v", got, buf[:n], err)
+				}
+			}
+			for err = nil; err == nil; {
+				if n, err = TryWrite(b.fd, make([]byte, 1000)); err == nil && n != 1000 {
+					t.Fatalf("TryWrite = %d: a part of a packet", n)
+				}
+			}
+			wouldBlock(t, n, err)
+			a.close()
+			if n, err := TryWrite(b.fd, buf); n != 0 || !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+				t.Errorf("TryWrite to nobody = %d, %v", n, err)
+			}
+		})
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
+	if err != nil {
+		t.Skip("this system has none: ", err)
+	}
+	defer unix.Close(fds[0])
+	unix.Close(fds[1])
+	if n, err := TryRead(fds[0], make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("TryRead at the end = %d, %v", n, err)
 	}
 }
 
@@ -467,28 +540,35 @@ func TestTryAcceptSetsTheOptionsThatAcceptSets(t *testing.T) {
 }
 
 func TestTryAcceptOfAUnixListener(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if c, err := TryAccept(l); c != nil || err != ErrWouldBlock {
-		t.Fatalf("TryAccept = %v, %v", c, err)
-	}
-	client := dialTo(t, l)
-	io.WriteString(client, "hello")
-	client.Close() // what it has said is still there
-	waitReadable(t, l)
-	c, err := TryAccept(l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, ok := c.(*net.UnixConn); !ok {
-		t.Errorf("it is a %T", c)
-	}
-	if text, err := io.ReadAll(c); string(text) != "hello" || err != nil {
-		t.Errorf("it says %q, %v", text, err)
+	for _, network := range []string{"unix", "unixpacket"} {
+		t.Run(network, func(t *testing.T) {
+			l, err := net.Listen(network, filepath.Join(t.TempDir(), "s"))
+			if network == "unixpacket" && err != nil {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if c, err := TryAccept(l); c != nil || err != ErrWouldBlock {
+				t.Fatalf("TryAccept = %v, %v", c, err)
+			}
+			client := dialTo(t, l)
+			io.WriteString(client, "hello")
+			client.Close() // what it has said is still there
+			waitReadable(t, l)
+			c, err := TryAccept(l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, ok := c.(*net.UnixConn); !ok {
+				t.Errorf("it is a %T", c)
+			}
+			if text, err := io.ReadAll(c); string(text) != "hello" || err != nil {
+				t.Errorf("it says %q, %v", text, err)
+			}
+		})
 	}
 }
 
