@@ -22,8 +22,8 @@ import (
 )
 
 // A cookbook: how the shapes in which Python programs use selectors look in Go.
-// Each stands beside its Python text, and runs against real peers. (How two
-// processes share a listener is in nonblock_unix_test.go.)
+// Each stands beside its Python text, and runs against real peers. What needs
+// more than every system has is in porting_unix_test.go.
 
 func must(t testing.TB, err error) {
 	t.Helper()
