@@ -515,9 +515,7 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 		last := wakes != s.wakes || c != nil && c.done || left == 0
 		if s.signalled && s.open && !last {
 			s.settled.Wait()
-			if timeout != Forever {
-				left = max(timeout-(s.now()-start), 0)
-			}
+			left = s.left(timeout, start)
 			continue
 		}
 		var ready []Ready
@@ -573,10 +571,19 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 			return dst, nil
 		case over && limit == left:
 			left = 0
-		case timeout != Forever:
-			left = max(timeout-(s.now()-start), 0)
+		default:
+			left = s.left(timeout, start)
 		}
 	}
+}
+
+// left returns how much is left of a timeout that began at start, -1 if it never
+// ends.
+func (s *core) left(timeout, start time.Duration) time.Duration {
+	if timeout == Forever {
+		return -1
+	}
+	return max(timeout-(s.now()-start), 0)
 }
 
 // failed returns the error of a wait. A Wakeup that it can't answer it leaves to

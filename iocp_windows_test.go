@@ -405,27 +405,30 @@ func TestDuplicatesAreRegisteredEachByItself(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoOpenSocketIsRefused(t *testing.T) {
+// noSockets returns a file, NUL, and both ends of a pipe.
+func noSockets(t *testing.T) (file, null, r, w *os.File) {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Open(program)
-	if err != nil {
+	if file, err = os.Open(program); err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	r, w, err := os.Pipe()
-	if err != nil {
+	t.Cleanup(func() { file.Close() })
+	if null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	defer w.Close()
-	null, err := os.Open(os.DevNull)
-	if err != nil {
+	t.Cleanup(func() { null.Close() })
+	if r, w, err = os.Pipe(); err != nil {
 		t.Fatal(err)
 	}
-	defer null.Close()
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return file, null, r, w
+}
+
+func TestWhatIsNoOpenSocketIsRefused(t *testing.T) {
+	file, null, r, w := noSockets(t)
 	event, err := windows.CreateEvent(nil, 0, 0, nil)
 	if err != nil {
 		t.Fatal(err)

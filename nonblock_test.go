@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -237,4 +238,31 @@ func TestTryAcceptPassesOverWhoHasReset(t *testing.T) {
 		}
 		break
 	}
+}
+
+// readUntilClosed reads in a goroutine what must never have anything to read, and
+// returns once that has begun. It ends when c is closed.
+func readUntilClosed(t *testing.T, c net.Conn) (ended <-chan bool) {
+	began, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		buf := make([]byte, 10)
+		for i := 0; ; i++ {
+			n, err := TryRead(c, buf)
+			if n != 0 || err != ErrWouldBlock && !errors.Is(err, net.ErrClosed) {
+				t.Errorf("TryRead = %q, %v", buf[:n], err)
+			}
+			if i == 0 {
+				close(began)
+			}
+			if n != 0 || err != ErrWouldBlock {
+				return
+			}
+			if i%16 == 0 {
+				runtime.Gosched()
+			}
+		}
+	}()
+	<-began
+	return done
 }

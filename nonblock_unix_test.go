@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -646,27 +645,7 @@ func TestACloseMeanwhileNeverGivesAnotherOnesData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		began, ended := make(chan bool), make(chan bool)
-		go func() {
-			defer close(ended)
-			buf := make([]byte, 10)
-			for i := 0; ; i++ {
-				n, err := TryRead(c, buf)
-				if n != 0 || err != ErrWouldBlock && !errors.Is(err, net.ErrClosed) {
-					t.Errorf("TryRead = %q, %v", buf[:n], err)
-				}
-				if i == 0 {
-					close(began)
-				}
-				if n != 0 || err != ErrWouldBlock {
-					return
-				}
-				if i%16 == 0 {
-					runtime.Gosched()
-				}
-			}
-		}()
-		<-began
+		ended := readUntilClosed(t, c)
 		c.Close()
 		r, w := pipe(t) // has the number now
 		fill(t, w)

@@ -236,24 +236,7 @@ func TestACloseMeanwhileNeverGivesAnotherOnesData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		began, ended := make(chan bool), make(chan bool)
-		go func() {
-			defer close(ended)
-			buf := make([]byte, 10)
-			for i := 0; ; i++ {
-				n, err := TryRead(a, buf)
-				if n != 0 || err != ErrWouldBlock && !errors.Is(err, net.ErrClosed) {
-					t.Errorf("TryRead = %q, %v", buf[:n], err)
-				}
-				if i == 0 {
-					close(began)
-				}
-				if n != 0 || err != ErrWouldBlock {
-					return
-				}
-			}
-		}()
-		<-began
+		ended := readUntilClosed(t, a)
 		a.Close()
 		c, d, err := newPair() // one of them, or its listener, has the number now
 		if err != nil {
@@ -269,26 +252,7 @@ func TestACloseMeanwhileNeverGivesAnotherOnesData(t *testing.T) {
 }
 
 func TestTryOfWhatIsNoSocket(t *testing.T) {
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Open(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
+	file, null, r, w := noSockets(t)
 	if _, err := w.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}

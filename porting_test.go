@@ -49,6 +49,20 @@ func listenLocal(t testing.TB) net.Listener {
 	return l
 }
 
+// again returns a command that runs the test once more, with something in its
+// environment to know by.
+func again(t *testing.T, mark string) *exec.Cmd {
+	t.Helper()
+	if os.Getenv("SELECTORS_EMULATED") != "" {
+		t.Skip("an emulated program can't start itself")
+	}
+	program, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), mark)
+	return cmd
+}
+
 // listener.setblocking(False); os.fork()
 // sel = DefaultSelector(); sel.register(listener, EVENT_READ)
 // while True:
@@ -90,17 +104,11 @@ func TestPortAnAcceptLoopInTwoProcesses(t *testing.T) {
 		must(t, err)
 		t.Fatal(acceptLoop(sel, listener)) // until it is killed
 	}
-	if os.Getenv("SELECTORS_EMULATED") != "" {
-		t.Skip("an emulated program can't start itself")
-	}
-	program, err := os.Executable()
-	must(t, err)
 	listener := listenLocal(t)
 	file, err := listener.(*net.TCPListener).File()
 	must(t, err)
 	defer file.Close()
-	other := exec.Command(program, "-test.run=^"+t.Name()+"$")
-	other.Env = append(os.Environ(), mark+"=1")
+	other := again(t, mark+"=1")
 	other.ExtraFiles = []*os.File{file}
 	must(t, other.Start())
 	defer other.Wait()
@@ -304,14 +312,8 @@ func TestPortCommunicateWithAProcess(t *testing.T) {
 		fmt.Fprint(os.Stderr, n, err)
 		os.Exit(0)
 	}
-	if os.Getenv("SELECTORS_EMULATED") != "" {
-		t.Skip("an emulated program can't start itself")
-	}
-	program, err := os.Executable()
-	must(t, err)
 	sel := newSelector(t)
-	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), mark+"=1")
+	cmd := again(t, mark+"=1")
 	stdin, err := cmd.StdinPipe()
 	must(t, err)
 	stdout, err := cmd.StdoutPipe()
@@ -454,15 +456,9 @@ func TestPortWaitingForSeveralProcesses(t *testing.T) {
 	if code := os.Getenv(mark); code != "" {
 		os.Exit(len(code))
 	}
-	if os.Getenv("SELECTORS_EMULATED") != "" {
-		t.Skip("an emulated program can't start itself")
-	}
-	program, err := os.Executable()
-	must(t, err)
 	sel := newSelector(t)
 	for _, code := range []string{"x", "xx", "xxx"} {
-		cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), mark+"="+code)
+		cmd := again(t, mark+"="+code)
 		stdout, err := cmd.StdoutPipe()
 		must(t, err)
 		if _, err := sel.Register(stdout, selectors.EventRead, cmd); err != nil {

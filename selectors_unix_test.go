@@ -68,6 +68,14 @@ func fill(t testing.TB, w *ownFD) {
 	}
 }
 
+// empty takes out what one fill has put in.
+func empty(t testing.TB, r *ownFD) {
+	t.Helper()
+	if _, err := unix.Read(r.fd, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // dup returns a duplicate, with the lowest free number from least on.
 func dup(t testing.TB, d *ownFD, least int) *ownFD {
 	t.Helper()
