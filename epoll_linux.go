@@ -37,19 +37,14 @@ var constructors = []func() (Selector, error){
 type EpollSelector struct {
 	core
 	*epollFiles
-	slow    int            // registrations of files whose driver may sleep
-	once    int            // registrations in the outer set
-	pending []registration // not classified yet, and what has gone meanwhile
-	shared  bool           // the waker is in both sets, as long as a wait may sleep on the inner one
+	slow    int   // registrations of files whose driver may sleep
+	once    int   // registrations in the outer set
+	pending []int // descriptors not classified yet, and what has gone meanwhile
+	shared  bool  // the waker is in both sets, as long as a wait may sleep on the inner one
 
 	// stuck is a set that has to be made anew and can't be, 0 if there is none:
 	// waits use poll(2) meanwhile.
 	stuck int
-}
-
-type registration struct {
-	fd  int
-	gen uint64
 }
 
 // epollFiles are a selector's descriptors.
@@ -261,25 +256,16 @@ func (s *EpollSelector) classify(fd int, e *entry) {
 // postpone leaves the classification to the next look: to ask with each
 // registration would cost those more that end before any look.
 func (s *EpollSelector) postpone(fd int, e *entry) {
+	if e.pos&epollPending == 0 {
+		s.pending = append(s.pending, fd)
+	}
 	e.pos = epollPending
-	if len(s.pending) > epollEvents+2*s.table.n {
-		s.pending = slices.DeleteFunc(s.pending, func(r registration) bool { return s.unknown(r) == nil })
-	}
-	s.pending = append(s.pending, registration{fd, e.gen})
-}
-
-// unknown returns the entry of a registration that is not classified yet.
-func (s *EpollSelector) unknown(r registration) *entry {
-	if e := s.table.find(r.fd); e != nil && e.gen == r.gen && e.pos&epollPending != 0 {
-		return e
-	}
-	return nil
 }
 
 func (s *EpollSelector) classifyPending() {
-	for _, r := range s.pending {
-		if e := s.unknown(r); e != nil {
-			s.classify(r.fd, e)
+	for _, fd := range s.pending {
+		if e := s.table.find(fd); e != nil && e.pos&epollPending != 0 {
+			s.classify(fd, e)
 		}
 	}
 	s.pending = s.pending[:0]
@@ -339,9 +325,6 @@ func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
 	if set := s.setOf(e.pos, e.events); set == s.setOf(e.pos, old) {
 		err := s.control(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 		if err == nil {
-			if e.pos&epollPending != 0 {
-				s.postpone(fd, e) // the list has the old generation
-			}
 			return nil
 		}
 		if err != unix.ENOENT {
@@ -354,7 +337,12 @@ func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
 	return s.add(fd, e)
 }
 
-func (s *EpollSelector) remove(fd int, e *entry) { s.drop(fd, e.pos, e.events) }
+func (s *EpollSelector) remove(fd int, e *entry) {
+	if len(s.pending) > epollEvents+2*s.table.n {
+		s.classifyPending() // most of them have gone
+	}
+	s.drop(fd, e.pos, e.events)
+}
 
 // drop takes no error to heart: EBADF and ENOENT say that the descriptor was
 // closed, or closed and reused.
