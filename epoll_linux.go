@@ -257,15 +257,32 @@ func (s *EpollSelector) classify(fd int, e *entry) {
 // registration would cost those more that end before any look.
 func (s *EpollSelector) postpone(fd int, e *entry) {
 	if e.pos&epollPending == 0 {
+		if len(s.pending) > epollEvents+2*s.table.n {
+			// Each once, of those that are left. The mark is gone from what was met.
+			s.pending = slices.DeleteFunc(s.pending, func(fd int) bool { return !s.unmark(fd) })
+			for _, fd := range s.pending {
+				s.table.find(fd).pos |= epollPending
+			}
+		}
 		s.pending = append(s.pending, fd)
 	}
 	e.pos = epollPending
 }
 
+// unmark reports whether a descriptor is not classified yet, and takes the mark off.
+func (s *EpollSelector) unmark(fd int) bool {
+	e := s.table.find(fd)
+	if e == nil || e.pos&epollPending == 0 {
+		return false
+	}
+	e.pos &^= epollPending
+	return true
+}
+
 func (s *EpollSelector) classifyPending() {
 	for _, fd := range s.pending {
-		if e := s.table.find(fd); e != nil && e.pos&epollPending != 0 {
-			s.classify(fd, e)
+		if s.unmark(fd) {
+			s.classify(fd, s.table.find(fd))
 		}
 	}
 	s.pending = s.pending[:0]
@@ -337,12 +354,7 @@ func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
 	return s.add(fd, e)
 }
 
-func (s *EpollSelector) remove(fd int, e *entry) {
-	if len(s.pending) > epollEvents+2*s.table.n {
-		s.classifyPending() // most of them have gone
-	}
-	s.drop(fd, e.pos, e.events)
-}
+func (s *EpollSelector) remove(fd int, e *entry) { s.drop(fd, e.pos, e.events) }
 
 // drop takes no error to heart: EBADF and ENOENT say that the descriptor was
 // closed, or closed and reused.

@@ -175,3 +175,22 @@ func TestAChangeBeforeTheFirstLookLosesNotTheKindOfFile(t *testing.T) {
 		t.Errorf("%d files whose driver may sleep, want none", s.slow)
 	}
 }
+
+// Nor are those that come and go before the first look, and the list of them stays
+// short.
+func TestManyChangesBeforeTheFirstLookLoseNotTheKindOfFile(t *testing.T) {
+	s, inner := openEpoll(t), openEpoll(t)
+	register(t, s, inner, EventRead, nil)
+	r, _ := pipe(t)
+	for range 10 * epollEvents {
+		register(t, s, r.fd, EventRead, nil)
+		unregister(t, s, r.fd)
+	}
+	if n := len(s.pending); n > 2*epollEvents {
+		t.Errorf("a list of %d for one registration", n)
+	}
+	now(t, s)
+	if s.slow != 1 {
+		t.Errorf("%d files whose driver may sleep, want 1", s.slow)
+	}
+}
