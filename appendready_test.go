@@ -51,6 +51,7 @@ func TestAppendReadyAppendsToTheCallersSlice(t *testing.T) {
 }
 
 func TestAppendReadyGivesBackDstItself(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, s Selector) {
 		a, _ := tcpPair(t)
 		key := register(t, s, a, EventRead, nil)

@@ -81,6 +81,7 @@ func TestChangesNeverWaitForABlockedSelectToEnd(t *testing.T) {
 }
 
 func TestAChangeThatMakesNothingReadyEndsNoWait(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, s Selector) {
 		a, _ := tcpPair(t)
 		b, _ := tcpPair(t)

@@ -116,6 +116,7 @@ func install(t *testing.T, filter []unix.SockFilter) {
 }
 
 func TestNewDefaultSelectorFallsBackWhereEpollIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		rules []rule
@@ -137,6 +138,7 @@ func TestNewDefaultSelectorFallsBackWhereEpollIsRefused(t *testing.T) {
 		{"epoll_pwait2 EOPNOTSUPP", []rule{{unix.SYS_EPOLL_PWAIT2, unix.EOPNOTSUPP}}, "*selectors.EpollSelector"},
 	} {
 		t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
 			if !inChild(t, nil) {
 				return
 			}

@@ -90,6 +90,7 @@ func contexts(t *testing.T) map[string]func() (ctx context.Context, end func(), 
 }
 
 func TestSelectContextReturnsTheErrorOfACtxThatEndsDuringTheWait(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, s Selector) {
 		a, _ := tcpPair(t)
 		register(t, s, a, EventRead, nil)

@@ -236,7 +236,7 @@ func TestCloseAgainstEverything(t *testing.T) {
 
 // Random interleavings of everything, settled from time to time.
 func TestProtocolByChance(t *testing.T) {
-	for seed := range rounds(100, 2000, 20_000) {
+	for seed := range rounds(100, 1000, 20_000) {
 		eachPlay(t, func(p *play) {
 			random := rand.New(rand.NewPCG(uint64(seed), 9))
 			registered := make(map[int]EventMask)

@@ -4,13 +4,17 @@
 package selectors
 
 import (
-	"crypto/tls"
 	"errors"
 	"math"
 	"net"
 	"strings"
 	"testing"
 )
+
+// wrapped is what a *tls.Conn is to a selector: it has no SyscallConn.
+type wrapped struct{ conn net.Conn }
+
+func (w wrapped) NetConn() net.Conn { return w.conn }
 
 func TestARefusalNamesTheWayOut(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
@@ -19,7 +23,7 @@ func TestARefusalNamesTheWayOut(t *testing.T) {
 			obj  any
 			text string
 		}{
-			{tls.Client(a, &tls.Config{}), "NetConn"},
+			{wrapped{a}, "NetConn"},
 			{struct{ net.Conn }{a}, "field Conn"},
 			{&struct{ net.Conn }{a}, "field Conn"},
 			{uint64(math.MaxUint64), "18446744073709551615"},

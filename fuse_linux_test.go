@@ -217,7 +217,7 @@ func fuseChild(procs int) error {
 		}
 	}()
 	for _, tt := range linuxSelectors {
-		for range 5 {
+		for range rounds(1, 2, 5) {
 			if err := fuseUse(f, path, tt.open); err != nil {
 				return fmt.Errorf("%s: %w", tt.name, err)
 			}
@@ -319,6 +319,7 @@ func TestADriverThatTakesItsTimeStopsNobodyElse(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("to mount a FUSE file system takes root")
 	}
+	t.Parallel()
 	program := executable(t)
 	for _, procs := range []int{1, 4} {
 		t.Run(fmt.Sprintf("GOMAXPROCS=%d", procs), func(t *testing.T) {

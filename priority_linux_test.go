@@ -9,9 +9,9 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,7 +45,59 @@ func TestAPacketModePtyHasAnExceptionalCondition(t *testing.T) {
 	})
 }
 
+// press makes two threads want one CPU, a few milliseconds of every 20 more, until
+// stop is called.
+func press(t *testing.T) (stop func()) {
+	var cpu unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpu); err != nil {
+		t.Fatal(err)
+	}
+	first := 0
+	for !cpu.IsSet(first) {
+		first++
+	}
+	cpu.Zero()
+	cpu.Set(first)
+	// A thread that isn't let go is no use to the other.
+	procs := runtime.GOMAXPROCS(runtime.NumCPU() + 2)
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	turns := [2]chan time.Time{make(chan time.Time), make(chan time.Time)}
+	for _, turn := range turns {
+		spawn(&wg, func() {
+			runtime.LockOSThread() // it ends with the goroutine
+			if err := unix.SchedSetaffinity(0, &cpu); err != nil {
+				t.Error(err)
+			}
+			for end := range turn {
+				for time.Now().Before(end) {
+				}
+			}
+		})
+	}
+	spawn(&wg, func() {
+		defer close(turns[0])
+		defer close(turns[1])
+		for {
+			end := time.Now().Add(4 * time.Millisecond)
+			turns[0] <- end
+			turns[1] <- end
+			select {
+			case <-over:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	return func() {
+		close(over)
+		wg.Wait()
+		runtime.GOMAXPROCS(procs)
+	}
+}
+
 func TestAPressureStallTriggerArrives(t *testing.T) {
+	t.Parallel()
 	const path = "/proc/pressure/cpu"
 	if fd, err := unix.Open(path, unix.O_RDWR, 0); err != nil {
 		t.Skipf("the system has no pressure-stall triggers: %s: %v", path, err)
@@ -53,21 +105,7 @@ func TestAPressureStallTriggerArrives(t *testing.T) {
 		unix.Close(fd)
 	}
 
-	// More threads than CPUs press for time, at the least priority.
-	threads := 2*runtime.NumCPU() + 1
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads + 1))
-	var over atomic.Bool
-	var wg sync.WaitGroup
-	for range threads {
-		spawn(&wg, func() {
-			runtime.LockOSThread() // it ends with the goroutine
-			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 19)
-			for !over.Load() {
-			}
-		})
-	}
-	defer wg.Wait()
-	defer over.Store(true)
+	defer press(t)()
 
 	type wait struct {
 		name string
@@ -103,6 +141,7 @@ func TestAPressureStallTriggerArrives(t *testing.T) {
 }
 
 func TestAChangeOfProcSelfMountsArrives(t *testing.T) {
+	t.Parallel()
 	if !inChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}) {
 		return
 	}

@@ -118,6 +118,7 @@ func TestABlockedSelectReturnsEveryReadyDescriptorInOneCall(t *testing.T) {
 }
 
 func TestTimeoutIsWaitedForAtLeast(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, s Selector) {
 		check := func(timeout time.Duration) {
 			t.Helper()

@@ -7,9 +7,11 @@ package selectors
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -41,6 +43,13 @@ const many = 150
 // the tests still hold, and find nothing.
 const settle = 5 * time.Millisecond
 
+// TestMain lets many of the tests that run side by side do so: they wait most of
+// their time. The flag -parallel still decides.
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "8")
+	os.Exit(m.Run())
+}
+
 // hangs ends the program with the stacks of all goroutines. A test that failed
 // instead would clean up, and what hangs would come out and complain as well.
 func hangs(what string) {
@@ -57,9 +66,16 @@ func within(t testing.TB, what string, f func()) {
 	f()
 }
 
-// eventually waits for what there is nothing to wait for.
+// eventually waits for what there is nothing to wait for. Most of it comes at
+// once, before a sleep would end.
 func eventually(what string, f func() bool) {
-	for begin := time.Now(); !f(); time.Sleep(100 * time.Microsecond) {
+	begin := time.Now()
+	for n := 0; !f(); n++ {
+		if n < 100 {
+			runtime.Gosched()
+			continue
+		}
+		time.Sleep(100 * time.Microsecond)
 		if time.Since(begin) > hang {
 			hangs(what + ": that never comes")
 		}

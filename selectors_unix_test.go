@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -47,11 +48,23 @@ type ownFD struct {
 
 func (d *ownFD) close() { d.once.Do(func() { unix.Close(d.fd) }) }
 
+// unshared opens two descriptors, which no child inherits that a test starts
+// beside this one.
+func unshared(open func(p []int) error) (p [2]int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err = open(p[:]); err == nil {
+		unix.CloseOnExec(p[0])
+		unix.CloseOnExec(p[1])
+	}
+	return p, err
+}
+
 // pipe returns the raw descriptors of a pipe.
 func pipe(t testing.TB) (r, w *ownFD) {
 	t.Helper()
-	var p [2]int
-	if err := unix.Pipe(p[:]); err != nil {
+	p, err := unshared(unix.Pipe)
+	if err != nil {
 		t.Fatal(err)
 	}
 	r, w = &ownFD{fd: p[0]}, &ownFD{fd: p[1]}

@@ -269,6 +269,7 @@ var situations = []situation{
 }
 
 func TestEverySituationHasItsMask(t *testing.T) {
+	t.Parallel()
 	if len(constructors) == 0 {
 		t.Skip("this system has no selector")
 	}

@@ -586,7 +586,12 @@ func situationClose(t *testing.T, fd int) func() {
 
 func situationSocket(t *testing.T, domain, kind int) int {
 	t.Helper()
+	syscall.ForkLock.RLock()
 	fd, err := unix.Socket(domain, kind, 0)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
 	situationOK(t, err)
 	situationOwn(t, fd)
 	return fd
@@ -594,7 +599,11 @@ func situationSocket(t *testing.T, domain, kind int) int {
 
 func situationPair(t *testing.T, kind int) (a, b int) {
 	t.Helper()
-	p, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+	p, err := unshared(func(p []int) error {
+		pair, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+		copy(p, pair[:])
+		return err
+	})
 	if kind == unix.SOCK_SEQPACKET && err != nil {
 		t.Skipf("the system has no such sockets: %v", err)
 	}
@@ -605,8 +614,8 @@ func situationPair(t *testing.T, kind int) (a, b int) {
 
 func situationPipe(t *testing.T) (r, w int) {
 	t.Helper()
-	var p [2]int
-	situationOK(t, unix.Pipe(p[:]))
+	p, err := unshared(unix.Pipe)
+	situationOK(t, err)
 	situationOwn(t, p[0], p[1])
 	return p[0], p[1]
 }

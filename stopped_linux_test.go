@@ -49,6 +49,7 @@ func TestAStopDoesNotLengthenAWait(t *testing.T) {
 		stoppedChild(name)
 		os.Exit(0)
 	}
+	t.Parallel()
 	program := executable(t)
 	for _, tt := range linuxSelectors {
 		t.Run(tt.name, func(t *testing.T) {

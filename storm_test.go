@@ -101,7 +101,7 @@ func (m *storm) expect(rec *record, event EventMask) {
 
 // run lets workers do their rounds while others select, for a while.
 func (m *storm) run(workers ...func()) {
-	length := time.Duration(rounds(50, 200, 2000)) * time.Millisecond
+	length := time.Duration(rounds(50, 100, 2000)) * time.Millisecond
 	var watchers, working sync.WaitGroup
 	for range 2 {
 		spawn(&watchers, func() { m.watch(func() ([]Ready, error) { return m.s.Select(Forever) }) })

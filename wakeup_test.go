@@ -11,6 +11,7 @@ import (
 )
 
 func TestWithNobodyBlockedTheNextWaitOfAnyKindTakesTheWakeup(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, s Selector) {
 		c := writable(t)
 		for _, calls := range []int{1, 3} { // which collapse into one
@@ -58,6 +59,7 @@ func TestAWakeupIsKeptUntilAWaitTakesIt(t *testing.T) {
 }
 
 func TestWakeupEndsABlockedWaitOfAnyKind(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, s Selector) {
 		a, _ := tcpPair(t)
 		for _, registered := range []bool{false, true} {

@@ -304,6 +304,14 @@ func TestWhatTLSHoldsBackIsNotReported(t *testing.T) {
 	noError(t, <-sent)
 
 	sel := epoll(t)
+	_, refusal := sel.Register(client, selectors.EventRead, nil)
+	_, rerr := selectors.TryRead(client, make([]byte, 1))
+	_, werr := selectors.TryWrite(client, make([]byte, 1))
+	for _, err := range []error{refusal, rerr, werr} {
+		if !errors.Is(err, selectors.ErrInvalidFileObj) || !strings.Contains(err.Error(), "NetConn") {
+			t.Errorf("a *tls.Conn is refused by %v, which doesn't name NetConn", err)
+		}
+	}
 	_, err = sel.Register(client.NetConn(), selectors.EventRead, nil)
 	noError(t, err)
 	buf := make([]byte, 1000)
