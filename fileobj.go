@@ -53,6 +53,8 @@ func resolve(fileobj any) (fd int, isNumber bool, raw syscall.RawConn, err error
 	case syscall.Conn:
 		if raw, err = f.SyscallConn(); err != nil {
 			err = unavailable(nil, err)
+		} else if raw == nil {
+			err = fmt.Errorf("%w: its SyscallConn gives nothing", ErrInvalidFileObj)
 		}
 	case interface{ Fd() uintptr }:
 		fd, err = unsigned(uint64(f.Fd()))

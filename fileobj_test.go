@@ -138,6 +138,14 @@ func TestASyscallConnIsAskedFirstAndWhereThatFailsFdIsNotTried(t *testing.T) {
 		if _, err := s.Register(silentConn{}, EventRead, nil); !errors.Is(err, ErrInvalidFileObj) {
 			t.Errorf("Register of one that gives no descriptor: %v", err)
 		}
+		for _, call := range keyCalls {
+			if err := call.do(s, &brokenConn{t: t}, EventRead); !errors.Is(err, ErrInvalidFileObj) {
+				t.Errorf("%s of one that gives neither a RawConn nor an error: %v", call.name, err)
+			}
+		}
+		if n, err := TryRead(&brokenConn{t: t}, make([]byte, 1)); n != 0 || !errors.Is(err, ErrInvalidFileObj) {
+			t.Errorf("TryRead of one that gives neither a RawConn nor an error = %d, %v", n, err)
+		}
 		broken := &brokenConn{t, errors.New("broken")}
 		for _, call := range keyCalls {
 			err := call.do(s, broken, EventRead)

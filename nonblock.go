@@ -34,15 +34,19 @@ func (wouldBlockError) Error() string { return "operation would block" }
 // ECONNRESET, and for what gives no descriptor [ErrInvalidFileObj]; a closed
 // object's own error ([net.ErrClosed], [os.ErrClosed]) is in that.
 //
-// It costs one system call for a socket, and on Linux for a pipe; for other
-// descriptors one or two more, by which it finds out that the call can't block.
-// Only a descriptor that is no socket, is in blocking mode, and is read by
+// It costs one system call for a socket, and on Linux for a pipe; two on Windows;
+// for other descriptors up to four more, by which it finds out that the call can't
+// block. Only a descriptor that is no socket, is in blocking mode, and is read by
 // somebody else at the same moment can still block.
 //
 // On Windows it puts the socket into non-blocking mode, which package net
 // doesn't notice.
 func TryRead(fileobj any, p []byte) (n int, err error) {
-	return try("TryRead", fileobj, p, tryRead)
+	n, err = try("TryRead", fileobj, p, tryRead)
+	if err == nil || err == io.EOF {
+		raceRead(p[:n])
+	}
+	return n, err
 }
 
 // TryWrite writes what fits at once, without blocking: Python's send and
@@ -57,8 +61,10 @@ func TryRead(fileobj any, p []byte) (n int, err error) {
 //
 // A pipe in blocking mode is written to in pieces of at most PIPE_BUF, a terminal
 // byte by byte, each after poll(2) has said that there is room. It can still block if
-// somebody else fills it between, or if a terminal is stopped (Ctrl-S).
+// somebody else fills it between, or if a terminal is stopped (Ctrl-S), or on FreeBSD
+// if a terminal has room for one byte and makes two of a newline.
 func TryWrite(fileobj any, p []byte) (n int, err error) {
+	raceWrite(p)
 	return try("TryWrite", fileobj, p, tryWrite)
 }
 
@@ -72,14 +78,16 @@ func TryWrite(fileobj any, p []byte) (n int, err error) {
 // [net.ListenConfig] asked for something else, which a listener doesn't tell.
 // A listener that isn't package net's own is asked by its SyscallConn method.
 // The errors are those of [TryRead], such as EMFILE where no descriptor is free;
-// then the connection stays where it was.
+// then the connection stays where it was, unless somebody else takes the last
+// descriptor at that moment. On the BSDs and macOS a unix client that has written
+// and closed already has no RemoteAddr: it is nil.
 //
 // A listener that somebody has put into blocking mode ([os.File.Fd] of what its
 // File method returned does that) is asked by poll(2) first; there it can still
 // block if somebody else accepts at the same moment.
 //
-// On Windows it clears the listener's deadline, and may wait for a millisecond if
-// somebody else was quicker.
+// On Windows it sets the listener's deadline and clears it, which ends an Accept of
+// another goroutine, and may wait for a millisecond if somebody else was quicker.
 func TryAccept(l net.Listener) (net.Conn, error) {
 	if len(constructors) == 0 {
 		return nil, errors.ErrUnsupported

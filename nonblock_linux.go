@@ -13,7 +13,7 @@ import (
 
 const pipeBuf = 4096
 
-// The calls below can't sleep, so the scheduler need not be told of them, unless
+// recvNow and sendNow can't sleep, so the scheduler need not be told of them, unless
 // there is much to copy.
 const much = 1 << 16
 
@@ -62,17 +62,20 @@ var noPwritev2 atomic.Bool
 // readNow reads by preadv2, whose RWF_NOWAIT serves sockets, and pipes since
 // Linux 6.4, in one call whatever mode they are in. EOPNOTSUPP says that it
 // can't be had here.
+//
+// It waits for nobody's data. But it takes the pipe's mutex (pipe_read), under
+// which whoever is at the other end copies out of memory that may have to be
+// fetched from a slow disk or driver first. So the scheduler is told.
 func readNow(fd int, p []byte) (int, error) {
+	if !hasPreadv2 {
+		return 0, unix.EOPNOTSUPP
+	}
 	vec := unix.Iovec{Base: unsafe.SliceData(p)}
 	vec.SetLen(len(p))
 	var n uintptr
 	errno := unix.EINTR
 	for errno == unix.EINTR {
-		if len(p) < much {
-			n, _, errno = unix.RawSyscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
-		} else {
-			n, _, errno = unix.Syscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
-		}
+		n, _, errno = unix.Syscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT)
 	}
 	switch errno {
 	case 0:
@@ -88,7 +91,7 @@ func readNow(fd int, p []byte) (int, error) {
 }
 
 func writeNow(fd int, p []byte) (int, error) {
-	if noPwritev2.Load() || len(p) == 0 {
+	if !hasPreadv2 || noPwritev2.Load() || len(p) == 0 {
 		return 0, unix.EOPNOTSUPP
 	}
 	vec := unix.Iovec{Base: unsafe.SliceData(p)}
@@ -96,11 +99,7 @@ func writeNow(fd int, p []byte) (int, error) {
 	var n uintptr
 	errno := unix.EINTR
 	for errno == unix.EINTR {
-		if len(p) < much {
-			n, _, errno = unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT|rwfNosignal)
-		} else {
-			n, _, errno = unix.Syscall6(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT|rwfNosignal)
-		}
+		n, _, errno = unix.Syscall6(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, ^uintptr(0), ^uintptr(0), unix.RWF_NOWAIT|rwfNosignal)
 	}
 	switch errno {
 	case 0:
@@ -119,6 +118,12 @@ func writeNow(fd int, p []byte) (int, error) {
 		}
 	}
 	return 0, errno
+}
+
+// queued returns how many bytes a terminal has, 0 if that can't be told.
+func queued(fd int) int {
+	n, _ := unix.IoctlGetUint32(fd, unix.TIOCINQ)
+	return int(min(n, most))
 }
 
 // isRegular reports whether a descriptor is of a file that is always ready.

@@ -5,11 +5,18 @@
 package selectors
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
+	"os"
+	"os/exec"
+	"runtime"
 	"testing"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,4 +53,135 @@ func TestTryOfAnEventfd(t *testing.T) {
 			wouldBlock(t, n, err)
 		})
 	}
+}
+
+// Who is at the other end of a pipe may have to fetch what it writes, while it
+// keeps the pipe's lock. Here that takes until its input ends.
+func TestAPipeWithASlowOtherEndStopsNobody(t *testing.T) {
+	const mark = "SELECTORS_SLOW_END"
+	if os.Getenv(mark) != "" {
+		slowWriter()
+		os.Exit(0)
+	}
+	if probe, release, err := slowPage(); err != nil {
+		t.Skipf("the system has no slow memory: %v", err)
+	} else {
+		release()
+		unix.Munmap(probe)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	TryRead(r, make([]byte, 1)) // it is known to be no socket
+	child := exec.Command(executable(t), "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), mark+"=1")
+	child.ExtraFiles = []*os.File{w}
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	lines := bufio.NewReader(out)
+	if line, err := lines.ReadString('\n'); line != "writes\n" {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	time.Sleep(settle)
+	read := make(chan error, 1)
+	go func() {
+		for {
+			_, err := TryRead(r, make([]byte, 100))
+			if err != ErrWouldBlock { // it has not begun to write
+				read <- err
+				return
+			}
+			runtime.Gosched()
+		}
+	}()
+	for range 20 {
+		time.Sleep(settle / 10)
+		runtime.GC()
+	}
+	in.Close()
+	if line, err := lines.ReadString('\n'); line != "goes on\n" {
+		t.Errorf("the garbage collector stood still: the child says %q, %v", line, err)
+	}
+	within(t, "TryRead", func() {
+		if err := <-read; err != nil {
+			t.Error(err)
+		}
+	})
+	child.Wait()
+}
+
+// slowWriter writes a page that comes when the standard input ends, or before
+// long: somebody may not be able to end it.
+func slowWriter() {
+	page, release, err := slowPage()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go func() {
+		told := make(chan struct{})
+		go func() {
+			os.Stdin.Read(make([]byte, 1))
+			close(told)
+		}()
+		select {
+		case <-told:
+			fmt.Println("goes on")
+		case <-time.After(hang / 10):
+			fmt.Println("gives up")
+		}
+		release()
+	}()
+	fmt.Println("writes")
+	unix.Write(3, page)
+}
+
+// slowPage returns a page of memory whose first use waits for release
+// (userfaultfd(2)).
+func slowPage() (page []byte, release func(), err error) {
+	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return nil, nil, os.NewSyscallError("userfaultfd", errno)
+	}
+	// _IOWR of types 0x3f, 0 and 4, of 24, 32 and 32 bytes. CPUs with another
+	// layout refuse them.
+	const uffdioAPI, uffdioRegister, uffdioZeropage = 0xc018aa3f, 0xc020aa00, 0xc020aa04
+	control := func(request uintptr, arg *[4]uint64) error {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(unsafe.Pointer(arg)))
+		if errno != 0 {
+			unix.Close(int(fd))
+			return os.NewSyscallError("ioctl", errno)
+		}
+		return nil
+	}
+	size := os.Getpagesize()
+	page, err = unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := control(uffdioAPI, &[4]uint64{0xaa}); err != nil {
+		return nil, nil, err
+	}
+	area := [4]uint64{uint64(uintptr(unsafe.Pointer(&page[0]))), uint64(size)}
+	missing := area
+	missing[2] = 1
+	if err := control(uffdioRegister, &missing); err != nil {
+		return nil, nil, err
+	}
+	return page, func() {
+		control(uffdioZeropage, &area)
+		unix.Close(int(fd))
+	}, nil
 }

@@ -7,8 +7,10 @@ package selectors
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,4 +51,54 @@ func TestTryOfATerminal(t *testing.T) {
 			t.Errorf("TryRead of the slave = %d, %v", n, err)
 		}
 	})
+}
+
+// A terminal that is to hand out several characters at once doesn't hold up who
+// gets fewer.
+func TestTryOfATerminalThatWaitsForMore(t *testing.T) {
+	for _, tt := range []struct {
+		vmin, vtime uint8
+		perhaps     bool // poll may say that there is not enough
+	}{
+		{vmin: 5, vtime: 255},
+		{vmin: 5, vtime: 0, perhaps: true},
+		{vmin: 1, vtime: 0},
+	} {
+		for _, mode := range modes {
+			t.Run(fmt.Sprintf("VMIN %d VTIME %d/%s", tt.vmin, tt.vtime, mode.name), func(t *testing.T) {
+				master, slave := situationPTY(t)
+				state, err := unix.IoctlGetTermios(slave, getTermios)
+				if err != nil {
+					t.Fatal(err)
+				}
+				state.Lflag &^= unix.ICANON | unix.ECHO
+				state.Cc[unix.VMIN], state.Cc[unix.VTIME] = tt.vmin, tt.vtime
+				if err := unix.IoctlSetTermios(slave, setTermios, state); err != nil {
+					t.Fatal(err)
+				}
+				unix.SetNonblock(slave, mode.nonblock)
+				situationPut(t, master, "x")
+				type result struct {
+					n   int
+					err error
+				}
+				c := make(chan result, 1)
+				go func() {
+					n, err := TryRead(slave, make([]byte, 10))
+					c <- result{n, err}
+				}()
+				select {
+				case r := <-c:
+					if r.n == 1 && r.err == nil || tt.perhaps && r.err == ErrWouldBlock {
+						return
+					}
+					t.Errorf("TryRead = %d, %v", r.n, r.err)
+				case <-time.After(hang / 4): // VTIME is in tenths of a second
+					t.Error("TryRead waits")
+					situationPut(t, master, "more")
+					<-c
+				}
+			})
+		}
+	}
 }

@@ -266,3 +266,22 @@ func readUntilClosed(t *testing.T, c net.Conn) (ended <-chan bool) {
 	<-began
 	return done
 }
+
+// What is done before a TryWrite comes before what is done after the TryRead of
+// it, for the race detector too.
+func TestTryWriteComesBeforeTryRead(t *testing.T) {
+	a, b := tcpPair(t)
+	shared := 0
+	go func() {
+		shared = 1
+		TryWrite(b, []byte("x"))
+	}()
+	p := make([]byte, 1)
+	eventually("the byte", func() bool {
+		n, _ := TryRead(a, p)
+		return n == 1
+	})
+	if shared != 1 {
+		t.Errorf("shared = %d", shared)
+	}
+}

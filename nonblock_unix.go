@@ -71,8 +71,14 @@ func readFile(fd int, p []byte) (n int, err error) {
 	if flags&unix.O_ACCMODE == unix.O_WRONLY {
 		return 0, unix.EBADF // poll would call it not ready
 	}
-	if flags&unix.O_NONBLOCK == 0 && !pollNow(fd, EventRead) {
-		return 0, unix.EAGAIN
+	if flags&unix.O_NONBLOCK == 0 {
+		if !pollNow(fd, EventRead) {
+			return 0, unix.EAGAIN
+		}
+		// A terminal may wait for as much as is asked for (VMIN, VTIME).
+		if n := queued(fd); n > 0 {
+			p = p[:min(n, len(p))]
+		}
 	}
 	for {
 		n, err = unix.Read(fd, p)
@@ -80,13 +86,6 @@ func readFile(fd int, p []byte) (n int, err error) {
 			return n, err
 		}
 	}
-}
-
-// pollNow reports whether a read or write won't block, or whether it will fail.
-func pollNow(fd int, events EventMask) bool {
-	p := [1]unix.PollFd{newPollFd(fd, events)}
-	n, _, err := pollWait(p[:], 0)
-	return n != 0 || err != nil
 }
 
 func hasHungUp(fd int) bool {
@@ -152,7 +151,7 @@ func writeFile(fd int, p []byte) (n int, err error) {
 		}
 	}
 	for {
-		if blocking && !pollNow(fd, EventWrite) {
+		if blocking && len(p) > 0 && !pollNow(fd, EventWrite) {
 			err = unix.EAGAIN
 			break
 		}
@@ -249,8 +248,13 @@ func acceptNow(listener int) (int, error) {
 // an error if the client has left meanwhile.
 func connection(fd int) (net.Conn, error) {
 	if _, err := unix.Getpeername(fd); err == unix.ENOTCONN || err == unix.EINVAL {
-		unix.Close(fd)
-		return nil, nil
+		// The BSDs say so of a unix client that has only closed as well
+		// (unp_disconnect), and keep what it wrote before.
+		own, _ := unix.Getsockname(fd)
+		if _, ok := own.(*unix.SockaddrUnix); !ok {
+			unix.Close(fd)
+			return nil, nil
+		}
 	}
 	f := os.NewFile(uintptr(fd), "")
 	defer f.Close()

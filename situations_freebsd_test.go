@@ -42,3 +42,5 @@ func situationMaster(t *testing.T) (fd int, slave string) {
 	}
 	return fd, "/dev/" + unix.ByteSliceToString(name[:])
 }
+
+const getTermios, setTermios = unix.TIOCGETA, unix.TIOCSETA

@@ -60,3 +60,5 @@ func situationMaster(t *testing.T) (fd int, slave string) {
 	situationOK(t, err)
 	return fd, "/dev/pts/" + strconv.Itoa(int(n))
 }
+
+const getTermios, setTermios = unix.TCGETS, unix.TCSETS

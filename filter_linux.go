@@ -2,8 +2,12 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
+//go:build !android
+
 package selectors
 
-// hasPwait2: the seccomp filter of Android 13 and 14 kills who calls
-// epoll_pwait2.
-const hasPwait2 = false
+// What may be tried: an older kernel, or a filter, refuses it.
+const (
+	hasPwait2  = true // epoll_pwait2
+	hasPreadv2 = true // preadv2 and pwritev2
+)
