@@ -50,6 +50,7 @@ type proxy struct {
 	listener net.Listener
 	paused   bool // out of descriptors
 	to       string
+	every    time.Duration // between two of its figures, and to try again to listen
 	dialled  chan pair
 	scratch  []byte // what is read, until it is written
 
@@ -250,7 +251,7 @@ func (p *proxy) run(ctx context.Context, live bool) error {
 		if time.Now().Before(next) {
 			continue
 		}
-		next = time.Now().Add(time.Second)
+		next = time.Now().Add(p.every)
 		if p.paused {
 			if err := p.listen(); err != nil {
 				return err
@@ -258,7 +259,7 @@ func (p *proxy) run(ctx context.Context, live bool) error {
 		}
 		if live {
 			fmt.Printf("\r%d open, %d accepted, %.1f MB, %.1f MB/s \x1b[K",
-				p.open, p.accepted, float64(p.bytes)/1e6, float64(p.bytes-before)/1e6)
+				p.open, p.accepted, float64(p.bytes)/1e6, float64(p.bytes-before)/1e6/p.every.Seconds())
 			before = p.bytes
 		}
 	}
@@ -267,6 +268,7 @@ func (p *proxy) run(ctx context.Context, live bool) error {
 func main() {
 	from := flag.String("addr", "127.0.0.1:8000", "the address to listen on")
 	to := flag.String("to", "127.0.0.1:1234", "the address to connect to")
+	every := flag.Duration("every", time.Second, "how often to show figures, and to try again when out of descriptors")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "Proxy hands each connection to -addr on to -to. Talk to it with: nc 127.0.0.1 8000\n\n")
 		flag.PrintDefaults()
@@ -289,7 +291,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer sel.Close()
-	p := &proxy{sel: sel, listener: listener, to: *to, dialled: make(chan pair, 1000), scratch: make([]byte, 64<<10)}
+	p := &proxy{sel: sel, listener: listener, to: *to, every: *every, dialled: make(chan pair, 1000), scratch: make([]byte, 64<<10)}
 	if err := p.listen(); err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-selectors/selectors/examples/internal/program"
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ func TestItsFiguresAreLiveOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	tty := os.NewFile(uintptr(fd), "tty")
-	proxy := program.Command(exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-to", serve(t, echo)))
+	proxy := program.Command(exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-to", serve(t, echo), "-every", every))
 	proxy.Stdout = tty
 	err = proxy.Start()
 	tty.Close()
@@ -61,7 +62,7 @@ func TestItsFiguresAreLiveOnATerminal(t *testing.T) {
 
 func awaitFigures(t *testing.T, r *bufio.Reader, want string) {
 	t.Helper()
-	for range 60 { // seconds
+	for begin := time.Now(); time.Since(begin) < time.Minute; {
 		figures, err := r.ReadString('\r')
 		if err != nil {
 			t.Fatal(err)
