@@ -8,6 +8,7 @@ package program
 
 import (
 	"bufio"
+	"flag"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,12 +17,14 @@ import (
 
 const runMain = "SELECTORS_EXAMPLE_MAIN"
 
-// Main is the TestMain of an example.
+// Main is the TestMain of an example. Tests of programs wait most of their time,
+// so many may run side by side. The flag -parallel still decides.
 func Main(m *testing.M, main func()) {
 	if os.Getenv(runMain) != "" {
 		main()
 		return
 	}
+	flag.Set("test.parallel", "8")
 	os.Exit(m.Run())
 }
 
