@@ -616,14 +616,17 @@ func TestEveryCallInterrupted(t *testing.T) {
 		t.Skip("strace is not installed")
 	}
 	for _, call := range []string{"epoll_pwait", "epoll_pwait2", "ppoll", "pselect6"} {
-		cmd := exec.Command(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":error=EINTR:when=20+2",
-			os.Args[0], "-test.run=^TestEveryCallInterrupted$")
-		cmd.Env = append(os.Environ(), variable+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			if strings.Contains(string(out), "PTRACE") {
-				t.Skipf("strace doesn't work here: %s", out)
+		t.Run(call, func(t *testing.T) {
+			t.Parallel() // each has its own process
+			cmd := exec.Command(strace, "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace="+call,
+				"-e", "inject="+call+":error=EINTR:when=20+2", os.Args[0], "-test.run=^TestEveryCallInterrupted$")
+			cmd.Env = append(os.Environ(), variable+"=1")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				if strings.Contains(string(out), "PTRACE") {
+					t.Skipf("strace doesn't work here: %s", out)
+				}
+				t.Errorf("%v\n%s", err, out)
 			}
-			t.Errorf("%s: %v\n%s", call, err, out)
-		}
+		})
 	}
 }

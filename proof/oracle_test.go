@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -585,24 +586,34 @@ func (w *world) run(program []byte) {
 // spin fails if a wait with nothing ready computes. What is registered must have
 // no events.
 func (w *world) spin() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	const timeout = 50 * time.Millisecond
-	for _, s := range w.subjects {
-		// One that spins computes all the time, each time.
-		for tries := 0; ; tries++ {
-			before := threadTime()
-			ready, err := s.Select(timeout)
-			if err != nil || len(ready) != 0 {
-				w.fail("%s: Select: %v, %v", s.name, ready, err)
+	const timeout = 30 * time.Millisecond
+	var group sync.WaitGroup
+	failed := make([]string, len(w.subjects))
+	for i, s := range w.subjects {
+		spawn(&group, func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			// One that spins computes all the time, each time.
+			for tries := 0; ; tries++ {
+				before := threadTime()
+				ready, err := s.Select(timeout)
+				used := threadTime() - before
+				switch {
+				case err != nil || len(ready) != 0:
+					failed[i] = fmt.Sprintf("%s: Select: %v, %v", s.name, ready, err)
+				case used > timeout/10 && tries < 20:
+					continue
+				case used > timeout/10:
+					failed[i] = fmt.Sprintf("%s: Select(%v) with nothing ready computes for %v", s.name, timeout, used)
+				}
+				return
 			}
-			used := threadTime() - before
-			if used <= timeout/10 {
-				break
-			}
-			if tries == 20 {
-				w.fail("%s: Select(%v) with nothing ready computes for %v", s.name, timeout, used)
-			}
+		})
+	}
+	group.Wait()
+	for _, what := range failed {
+		if what != "" {
+			w.fail("%s", what)
 		}
 	}
 }
