@@ -320,13 +320,8 @@ func TestPassesOnAReset(t *testing.T) {
 }
 
 func TestAServerThatIsNotThereEndsTheConnectionAlone(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := listener.Addr().String()
-	listener.Close()
-	_, addr := start(t, target)
+	// A client's own address: nobody else can come to listen there meanwhile.
+	_, addr := start(t, dial(t, serve(t, echo)).LocalAddr().String())
 	for range 3 {
 		if err := try(addr); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("a connection to nowhere: %v", err)

@@ -124,12 +124,12 @@ func TestAPageHasItsTimeAndNoLonger(t *testing.T) {
 
 func TestTellsWhyAPageCannotBeHad(t *testing.T) {
 	addr := serve(t, func(c net.Conn) { c.Close() })
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	c, err := net.Dial("tcp4", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := listener.Addr().String()
-	listener.Close()
+	defer c.Close()
+	nobody := c.LocalAddr().String() // nor can anybody come to listen there
 	for _, from := range []string{addr, nobody} {
 		cmd, out := command(t, "-from", from)
 		failed(t, cmd)
