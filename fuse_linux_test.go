@@ -312,7 +312,10 @@ func TestADriverThatTakesItsTimeStopsNobodyElse(t *testing.T) {
 		os.Exit(0)
 	}
 	if dir := os.Getenv("SELECTORS_FUSE_GUARD"); dir != "" {
-		time.AfterFunc(hang, func() { unix.Unmount(dir, unix.MNT_FORCE) })
+		time.AfterFunc(hang, func() {
+			unix.Kill(os.Getppid(), unix.SIGQUIT) // the stacks
+			unix.Unmount(dir, unix.MNT_FORCE)
+		})
 		os.Stdin.Read(make([]byte, 1))
 		os.Exit(0)
 	}

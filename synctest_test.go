@@ -64,19 +64,19 @@ func TestATimeoutEndsInABubble(t *testing.T) {
 		for _, tt := range waits {
 			for _, bt := range beside {
 				t.Run(tt.name+" beside "+bt.name, func(t *testing.T) {
-					watch := time.AfterFunc(hang, func() { s.Close() }) // by the system's clock
-					defer watch.Stop()
-					synctest.Test(t, func(t *testing.T) {
-						over := make(chan struct{})
-						var wg sync.WaitGroup
-						wg.Go(func() { bt.run(over) })
-						begin := monotonic()
-						ready, err := tt.wait(s)
-						if took := monotonic() - begin; len(ready) != 0 || !errors.Is(err, tt.want) || took < timeout {
-							t.Errorf("a wait of %v ended with %v, %v after %v", timeout, format(ready), err, took)
-						}
-						close(over)
-						wg.Wait()
+					within(t, "a wait in a bubble", func() {
+						synctest.Test(t, func(t *testing.T) {
+							over := make(chan struct{})
+							var wg sync.WaitGroup
+							wg.Go(func() { bt.run(over) })
+							begin := monotonic()
+							ready, err := tt.wait(s)
+							if took := monotonic() - begin; len(ready) != 0 || !errors.Is(err, tt.want) || took < timeout {
+								t.Errorf("a wait of %v ended with %v, %v after %v", timeout, format(ready), err, took)
+							}
+							close(over)
+							wg.Wait()
+						})
 					})
 				})
 			}
