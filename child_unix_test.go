@@ -7,7 +7,9 @@
 package selectors
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -28,6 +30,30 @@ func executable(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// startAgain runs this test in a process of its own as well, with a mark in its
+// environment and files from descriptor 3 on, and returns that, its input, and
+// what it says.
+func startAgain(t *testing.T, mark string, files ...*os.File) (*exec.Cmd, io.WriteCloser, *bufio.Reader) {
+	t.Helper()
+	name, _, _ := strings.Cut(t.Name(), "/")
+	child := exec.Command(executable(t), "-test.run=^"+name+"$")
+	child.Env = append(os.Environ(), mark)
+	child.ExtraFiles = files
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return child, in, bufio.NewReader(out)
 }
 
 // inChild runs the rest of a test in a process of its own, and reports whether

@@ -6,26 +6,18 @@ package selectors
 
 import "golang.org/x/sys/unix"
 
-// pollNow reports whether a read or write won't block, or whether it will fail.
-//
-// It asks by select, as far as that goes: poll calls /dev/tty POLLNVAL, knows no
-// end of a FIFO, and calls one writable that has room for a single byte
-// (filt_fifowrite's and vnode filters in vfs_vnops.c).
-func pollNow(fd int, events EventMask) bool {
+// wontBlock is pollNow for what is no socket. It asks select, as far as that
+// goes: poll calls /dev/tty POLLNVAL, knows no end of a FIFO, and calls one
+// writable that has room for a single byte (the filters of spec_vnops.c and
+// vfs_vnops.c).
+func wontBlock(fd int, events EventMask) bool {
 	if fd >= fdSetSize {
-		p := [1]unix.PollFd{newPollFd(fd, events)}
-		n, _, err := pollWait(p[:], 0)
-		return n != 0 || err != nil
+		return pollNow(fd, events)
 	}
 	for {
-		var read, write unix.FdSet
-		if events&EventRead != 0 {
-			read.Set(fd)
-		}
-		if events&EventWrite != 0 {
-			write.Set(fd)
-		}
-		n, err := unix.Select(fd+1, &read, &write, nil, new(unix.Timeval))
+		var sets fdSets
+		sets.set(fd, events)
+		n, err := unix.Select(fd+1, &sets.read, &sets.write, nil, new(unix.Timeval))
 		if err != unix.EINTR {
 			return n != 0 || err != nil
 		}

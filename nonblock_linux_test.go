@@ -5,14 +5,12 @@
 package selectors
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"runtime"
 	"testing"
 	"time"
@@ -75,22 +73,8 @@ func TestAPipeWithASlowOtherEndStopsNobody(t *testing.T) {
 	}
 	defer r.Close()
 	TryRead(r, make([]byte, 1)) // it is known to be no socket
-	child := exec.Command(executable(t), "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), mark+"=1")
-	child.ExtraFiles = []*os.File{w}
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child, in, lines := startAgain(t, mark+"=1", w)
 	w.Close()
-	lines := bufio.NewReader(out)
 	if line, err := lines.ReadString('\n'); line != "writes\n" {
 		t.Fatalf("the child says %q, %v", line, err)
 	}

@@ -6,11 +6,5 @@
 
 package selectors
 
-import "golang.org/x/sys/unix"
-
-// pollNow reports whether a read or write won't block, or whether it will fail.
-func pollNow(fd int, events EventMask) bool {
-	p := [1]unix.PollFd{newPollFd(fd, events)}
-	n, _, err := pollWait(p[:], 0)
-	return n != 0 || err != nil
-}
+// wontBlock is pollNow for what is no socket.
+func wontBlock(fd int, events EventMask) bool { return pollNow(fd, events) }

@@ -220,36 +220,31 @@ func TestTryReadOfAListenerIsTheSystemsError(t *testing.T) {
 // one who stays may not be there yet: then it is tried again.
 func TestTryAcceptPassesOverWhoHasReset(t *testing.T) {
 	l := listenTCP(t)
-	for begin := time.Now(); ; {
+	for begin := time.Now(); time.Since(begin) < hang; {
 		for range 20 {
 			c := dialTo(t, l).(*net.TCPConn)
 			c.SetLinger(0)
 			c.Close()
 		}
 		client := dialTo(t, l)
-		for calls := 1; ; calls++ {
+		var c net.Conn
+		calls := 0
+		for err := ErrWouldBlock; err == ErrWouldBlock; calls++ {
 			waitReadable(t, l)
-			c, err := TryAccept(l)
-			if err == ErrWouldBlock && time.Since(begin) < hang {
-				continue
+			if c, err = TryAccept(l); err != nil && err != ErrWouldBlock {
+				t.Fatal(err)
 			}
-			if err != nil {
-				t.Fatalf("call %d of TryAccept: %v", calls, err)
-			}
-			if c.RemoteAddr() == nil || c.RemoteAddr().String() != client.LocalAddr().String() {
-				t.Errorf("it is from %v", c.RemoteAddr())
-			}
-			c.Close()
-			if calls == 1 {
-				return
-			}
-			break
 		}
+		if c.RemoteAddr() == nil || c.RemoteAddr().String() != client.LocalAddr().String() {
+			t.Errorf("it is from %v", c.RemoteAddr())
+		}
+		c.Close()
 		client.Close()
-		if time.Since(begin) > hang {
-			t.Fatal("no single call has passed over all of them")
+		if calls == 1 {
+			return
 		}
 	}
+	t.Fatal("no single call has passed over all of them")
 }
 
 // readUntilClosed reads in a goroutine what must never have anything to read, and

@@ -72,7 +72,7 @@ func readFile(fd int, p []byte) (n int, err error) {
 		return 0, unix.EBADF // poll would call it not ready
 	}
 	if flags&unix.O_NONBLOCK == 0 {
-		if !pollNow(fd, EventRead) {
+		if !wontBlock(fd, EventRead) {
 			return 0, unix.EAGAIN
 		}
 		// A terminal may wait for as much as is asked for (VMIN, VTIME).
@@ -86,6 +86,13 @@ func readFile(fd int, p []byte) (n int, err error) {
 			return n, err
 		}
 	}
+}
+
+// pollNow reports whether a read or write won't block, or whether it will fail.
+func pollNow(fd int, events EventMask) bool {
+	p := [1]unix.PollFd{newPollFd(fd, events)}
+	n, _, err := pollWait(p[:], 0)
+	return n != 0 || err != nil
 }
 
 func hasHungUp(fd int) bool {
@@ -151,7 +158,7 @@ func writeFile(fd int, p []byte) (n int, err error) {
 		}
 	}
 	for {
-		if blocking && len(p) > 0 && !pollNow(fd, EventWrite) {
+		if blocking && len(p) > 0 && !wontBlock(fd, EventWrite) {
 			err = unix.EAGAIN
 			break
 		}

@@ -6,7 +6,6 @@
 package selectors
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -737,22 +736,7 @@ func TestTwoProcessesAndEightGoroutinesOnOneListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	child := exec.Command(executable(t), "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), mark+"=1")
-	child.ExtraFiles = []*os.File{f}
-	child.Stderr = os.Stderr
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(out)
+	child, in, lines := startAgain(t, mark+"=1", f)
 	var word string
 	if _, err := fmt.Fscanln(lines, &word); word != "ready" {
 		t.Fatalf("the child says %q, %v", word, err)

@@ -58,7 +58,7 @@ func press(t *testing.T) (stop func()) {
 	}
 	cpu.Zero()
 	cpu.Set(first)
-	// A thread that isn't let go is no use to the other.
+	// Both are to run at once, which takes a P for each, and one for the rest.
 	procs := runtime.GOMAXPROCS(runtime.NumCPU() + 2)
 	over := make(chan struct{})
 	var wg sync.WaitGroup

@@ -133,6 +133,8 @@ func open(t *testing.T, tt selectorUnderTest) Selector {
 		if err := s.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		// The last one out frees what the selector holds, and a later test may count it.
+		eventually("the waits of a closed selector come out", func() bool { return blocked(s) == 0 })
 	})
 	return s
 }

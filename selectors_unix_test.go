@@ -48,23 +48,25 @@ type ownFD struct {
 
 func (d *ownFD) close() { d.once.Do(func() { unix.Close(d.fd) }) }
 
-// unshared opens two descriptors, which no child inherits that a test starts
-// beside this one.
-func unshared(open func(p []int) error) (p [2]int, err error) {
+// unshared opens descriptors, which no child inherits that a test starts beside
+// this one.
+func unshared(fds []int, open func(fds []int) error) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err = open(p[:]); err == nil {
-		unix.CloseOnExec(p[0])
-		unix.CloseOnExec(p[1])
+	err := open(fds)
+	if err == nil {
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
+		}
 	}
-	return p, err
+	return err
 }
 
 // pipe returns the raw descriptors of a pipe.
 func pipe(t testing.TB) (r, w *ownFD) {
 	t.Helper()
-	p, err := unshared(unix.Pipe)
-	if err != nil {
+	var p [2]int
+	if err := unshared(p[:], unix.Pipe); err != nil {
 		t.Fatal(err)
 	}
 	r, w = &ownFD{fd: p[0]}, &ownFD{fd: p[1]}

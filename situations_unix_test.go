@@ -586,20 +586,19 @@ func situationClose(t *testing.T, fd int) func() {
 
 func situationSocket(t *testing.T, domain, kind int) int {
 	t.Helper()
-	syscall.ForkLock.RLock()
-	fd, err := unix.Socket(domain, kind, 0)
-	if err == nil {
-		unix.CloseOnExec(fd)
-	}
-	syscall.ForkLock.RUnlock()
-	situationOK(t, err)
-	situationOwn(t, fd)
-	return fd
+	var s [1]int
+	situationOK(t, unshared(s[:], func(s []int) (err error) {
+		s[0], err = unix.Socket(domain, kind, 0)
+		return err
+	}))
+	situationOwn(t, s[0])
+	return s[0]
 }
 
 func situationPair(t *testing.T, kind int) (a, b int) {
 	t.Helper()
-	p, err := unshared(func(p []int) error {
+	var p [2]int
+	err := unshared(p[:], func(p []int) error {
 		pair, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
 		copy(p, pair[:])
 		return err
@@ -614,8 +613,8 @@ func situationPair(t *testing.T, kind int) (a, b int) {
 
 func situationPipe(t *testing.T) (r, w int) {
 	t.Helper()
-	p, err := unshared(unix.Pipe)
-	situationOK(t, err)
+	var p [2]int
+	situationOK(t, unshared(p[:], unix.Pipe))
 	situationOwn(t, p[0], p[1])
 	return p[0], p[1]
 }

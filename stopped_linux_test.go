@@ -8,7 +8,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -50,28 +49,13 @@ func TestAStopDoesNotLengthenAWait(t *testing.T) {
 		os.Exit(0)
 	}
 	t.Parallel()
-	program := executable(t)
 	for _, tt := range linuxSelectors {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			child := exec.Command(program, "-test.run=^TestAStopDoesNotLengthenAWait$")
-			child.Env = append(os.Environ(), "SELECTORS_STOPPED="+tt.name)
-			child.Stderr = os.Stderr
-			in, err := child.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := child.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := child.Start(); err != nil {
-				t.Fatal(err)
-			}
+			child, in, lines := startAgain(t, "SELECTORS_STOPPED="+tt.name)
 			defer child.Wait()
 			defer in.Close()
 			defer child.Process.Kill()
-			lines := bufio.NewReader(out)
 			expect := func(want string) {
 				t.Helper()
 				var line string
