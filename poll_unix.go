@@ -323,7 +323,15 @@ func (w *pollWaiter) collect(dst []Ready) (_ []Ready, invalid bool, err error) {
 		if gone && checkOpen(int(p.Fd)) != nil {
 			// Closed while registered: it would be reported for ever.
 			w.s.remove(int(p.Fd), e)
-		} else if mask := pollMask(p) & e.events; mask != 0 {
+			continue
+		}
+		if gone {
+			// Either the number names another file since, or poll says it again.
+			again := [1]unix.PollFd{{Fd: p.Fd, Events: p.Events}}
+			pollWait(again[:], 0)
+			p.Revents = again[0].Revents
+		}
+		if mask := pollMask(p) & e.events; mask != 0 {
 			if len(dst) == cap(dst) {
 				dst = slices.Grow(dst, w.n+1)
 			}

@@ -32,13 +32,14 @@ func TestAnInvalidDescriptorHidesNoOtherFromPoll(t *testing.T) {
 	ready, w := pipe(t)
 	fill(t, w)
 	closed, _ := pipe(t)
-	dead, _ := pipe(t)
+	dead, deadW := pipe(t)
 	other, _ := pipe(t)
 	closedKey := register(closed.fd, EventRead)
 	readyKey := register(ready.fd, EventRead)
 	deadKey := register(dead.fd, EventRead|EventWrite)
 	register(other.fd, EventRead)
 	closed.close()
+	deadW.close()
 
 	byDescriptor := func(a, b Ready) int { return a.Key.FD - b.Key.FD }
 	want := []Ready{{readyKey, EventRead}, {deadKey, EventRead | EventWrite}}
@@ -67,6 +68,25 @@ func TestAnInvalidDescriptorHidesNoOtherFromPoll(t *testing.T) {
 	got, err = s.Select(0)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("ready: %v (%v), want %v", got, err, want)
+	}
+}
+
+// A wait that found a descriptor closed, whose number names another file before it
+// can say so, tells what that file is ready for.
+func TestANumberReusedUnderPollIsAskedForAgain(t *testing.T) {
+	s, err := NewPollSelector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, w := pipe(t)
+	key := register(t, s, r.fd, EventRead, nil)
+	if got := pollTake(t, s, r.fd); len(got) != 0 {
+		t.Errorf("ready: %v, want nothing", format(got))
+	}
+	fill(t, w)
+	if got := pollTake(t, s, r.fd); !same(got, []Ready{{key, EventRead}}) {
+		t.Errorf("ready: %v, want %v", format(got), EventRead)
 	}
 }
 
