@@ -156,17 +156,32 @@ func takeBelow(t *testing.T, d *ownFD, n int) (taken []*ownFD) {
 	}
 }
 
-// takeAll takes some descriptors, and lets the process have no other one.
+// takeAll lets the process have no descriptor but those that it has, and some that
+// it returns.
 func takeAll(t *testing.T, d *ownFD) (taken []*ownFD) {
 	t.Helper()
 	for range 20 {
 		taken = append(taken, dup(t, d, 0))
 	}
-	// They are the lowest that were free.
-	if err := setLimit(t, taken[len(taken)-1].fd+1); err != nil {
+	// They are the lowest that were free. DragonFly keeps to such a limit alone:
+	// below another it finds free numbers beyond it (fdalloc_locked).
+	limit := 63
+	for limit <= taken[len(taken)-1].fd {
+		limit = 2*limit + 1
+	}
+	if err := setLimit(t, limit); err != nil {
 		t.Fatal(err)
 	}
-	return taken
+	for {
+		fd, err := unix.Dup(d.fd)
+		if err == unix.EMFILE {
+			return taken
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup((&ownFD{fd: fd}).close)
+	}
 }
 
 func TestAConstructorOutOfDescriptorsFailsAndLeavesNoneBehind(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -577,53 +578,26 @@ func TestTryAcceptOfAUnixListener(t *testing.T) {
 	}
 }
 
-// lowestFree returns the number that is given out next.
-func lowestFree(t testing.TB, fd int) int {
-	t.Helper()
-	n, err := unix.Dup(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unix.Close(n)
-	return n
-}
-
 func TestOutOfDescriptorsTryAcceptLeavesTheClientWhereItIs(t *testing.T) {
 	l := listenTCP(t)
 	client := dialTo(t, l)
 	waitReadable(t, l)
-	free := lowestFree(t, fdOf(t, l))
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	restore := func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			t.Error(err)
-		}
-	}
-	defer restore()
-	for spare := range 2 {
-		low := limit
-		low.Cur = 0
-		for range free + spare {
-			low.Cur++ // its type is not the same on all systems
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-			t.Fatal(err)
-		}
+	r, _ := pipe(t)
+	taken := takeAll(t, r)
+	for free := range 2 {
+		before := openDescriptors()
 		c, err := TryAccept(l)
-		restore()
 		if c != nil || !errors.Is(err, unix.EMFILE) {
-			t.Errorf("TryAccept with %d free descriptors = %v, %v", spare, c, err)
+			t.Errorf("TryAccept with %d free descriptors = %v, %v", free, c, err)
 		}
 		var se *os.SyscallError
 		if !errors.As(err, &se) {
 			t.Errorf("%v is no *os.SyscallError", err)
 		}
-		if n := lowestFree(t, fdOf(t, l)); n != free {
-			t.Errorf("%d is the next number, it was %d", n, free)
+		if after := openDescriptors(); !slices.Equal(before, after) {
+			t.Errorf("with %d free descriptors: open are %v, before %v", free, after, before)
 		}
+		taken[free].close()
 	}
 	c, err := TryAccept(l)
 	if err != nil {
