@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The system's word is taken for it that a timeout is over. Where it counts
-// coarser than a Duration does, only the rounding up keeps a wait from ending
-// early.
+// The system's word is taken for it that a timeout is over, but on DragonFly. Where
+// it counts coarser than a Duration does, only the rounding up keeps a wait from
+// ending early.
 
 func TestCeilRoundsUp(t *testing.T) {
 	for _, unit := range []time.Duration{time.Microsecond, time.Millisecond} {
