@@ -55,9 +55,10 @@ func TryRead(fileobj any, p []byte) (n int, err error) {
 //
 // It returns n > 0 and a nil error, also where that is less than len(p); a
 // datagram goes whole or not at all. Where nothing fits it returns 0 and
-// [ErrWouldBlock]. Where nobody reads any more it returns EPIPE, and raises no
-// SIGPIPE for a socket; for a pipe the system may, and Go programs that don't ask
-// for it by [os/signal] notice nothing.
+// [ErrWouldBlock]; for a unix datagram socket of the BSDs and macOS that is ENOBUFS,
+// and on FreeBSD and DragonFly it is ready for writing even so. Where nobody reads
+// any more it returns EPIPE, and raises no SIGPIPE for a socket; for a pipe the
+// system may, and Go programs that don't ask for it by [os/signal] notice nothing.
 //
 // A pipe in blocking mode is written to in pieces of at most PIPE_BUF, a terminal
 // byte by byte, each after poll(2) has said that there is room. It can still block if

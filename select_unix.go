@@ -26,9 +26,9 @@ import (
 //
 // FreeBSD 15 shows a unix stream socket whose own writing side is shut
 // as readable where EventWrite is asked for as well, and sleeps through the close
-// of a full one's peer; on DragonFly a FIFO has no end, and a pipe's write end
-// whose reader is gone is in the list for reading alone. KqueueSelector tells
-// of all that.
+// of a full one's peer; on DragonFly a FIFO has no end and room on its read
+// end, and a pipe's write end whose reader is gone is in the list for reading
+// alone. KqueueSelector tells of all that.
 type SelectSelector struct {
 	core
 	*pollFiles
