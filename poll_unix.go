@@ -40,7 +40,8 @@ import (
 //     for EventWrite; the next wait finds it.
 //   - DragonFly takes any socket whose own writing side is shut for one that
 //     has hung up, where EventWrite is asked for, and a FIFO has no end and
-//     room on its read end (poll_copyout, filt_fiforead, fifo_kqfilter).
+//     room on its read end (poll_copyout, filt_fiforead, fifo_kqfilter). Who
+//     asks for EventPriority alone hears of no hang-up.
 //   - illumos shows a socket's error as readable and writable alone as long as
 //     nobody has taken it (so_poll).
 type PollSelector struct {

@@ -52,6 +52,15 @@ var situationAsleepUnix = situationRow{
 	asleep: EventPriority,
 }
 
+// situationNoFilter: DragonFly's poll is made of kqueue, whose filter for urgent
+// data is for sockets alone.
+var situationNoFilter = situationRow{
+	why:     "who asks for EventPriority alone hears of no hang-up (pipe_kqfilter)",
+	on:      "dragonfly/poll",
+	want:    situationHungUp &^ EventPriority,
+	perhaps: EventPriority,
+}
+
 // situationFIFOWays: DragonFly's poll and select don't ask how a FIFO was opened.
 const situationFIFOWays = "a FIFO's read end has room (fifo_kqfilter)"
 
@@ -395,6 +404,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFilter,
 				situationAsleep(EventPriority),
 				{why: "pipes go both ways", on: "freebsd/select openbsd/select dragonfly/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
@@ -409,6 +419,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFilter,
 				situationAsleep(EventPriority),
 				{why: "pipes go both ways", on: "freebsd/select openbsd/select dragonfly/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
@@ -439,6 +450,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFilter,
 				situationAsleep(EventPriority),
 				{why: "it is in the list for reading alone, until then for writing", on: "dragonfly/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
@@ -453,6 +465,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationNoFilter,
 				situationAsleep(EventPriority),
 				{why: "it is in the list for reading alone, until then for writing", on: "dragonfly/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
