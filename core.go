@@ -83,14 +83,19 @@ type waiter interface {
 const maxWait = 24 * time.Hour
 
 // ceil returns d in units, rounded up: nothing else keeps a wait from ending
-// early, since the system's word is taken for it that a timeout is over (but
-// DragonFly's).
+// early, since the system's word is taken for it that a timeout is over, but for
+// endsEarly.
 func ceil(d, unit time.Duration) int64 {
 	if d <= 0 {
 		return 0
 	}
 	return int64((d-1)/unit) + 1
 }
+
+// endsEarly: these kernels work out what is left of a timeout by a clock that is as
+// old as the last tick (getnanouptime in kern_kevent, gettimeleft, kqueue_sleep). So
+// a wait during which something was ready for a moment can end up to a tick early.
+const endsEarly = runtime.GOOS == "dragonfly" || runtime.GOOS == "netbsd" || runtime.GOOS == "openbsd"
 
 // The core is what all selectors share.
 //
@@ -504,9 +509,7 @@ func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration
 // pressure-stall events, and neither a kqueue nor /dev/poll can be parked on.
 //
 // What time is left is asked of the system's clock, and only after a wait that
-// something else ended: time.Now stands still in a testing/synctest bubble. On
-// DragonFly it is asked after each wait, since that ends some up to a tick early
-// during which something was ready for a moment.
+// something else ended: time.Now stands still in a testing/synctest bubble.
 func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	var start, left time.Duration = 0, -1
 	if timeout != Forever {
@@ -552,8 +555,8 @@ func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellati
 		s.mu.Lock()
 		s.blocked--
 		signalled := s.signalled
-		if runtime.GOOS == "dragonfly" && over && s.left(timeout, start) > 0 {
-			over = false // kern_kevent's clock is up to a tick behind (getnanouptime)
+		if endsEarly && over && s.left(timeout, start) > 0 {
+			over = false
 		}
 		if s.open && err == nil {
 			ready, err = w.take(dst)

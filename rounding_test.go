@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The system's word is taken for it that a timeout is over, but on DragonFly. Where
+// The system's word is taken for it that a timeout is over, but for endsEarly. Where
 // it counts coarser than a Duration does, only the rounding up keeps a wait from
 // ending early.
 
