@@ -180,7 +180,7 @@ func takeAll(t *testing.T, d *ownFD) (taken []*ownFD) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup((&ownFD{fd: fd}).close)
+		t.Cleanup(func() { unix.Close(fd) })
 	}
 }
 

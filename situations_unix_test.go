@@ -62,7 +62,14 @@ var situationNoFilter = situationRow{
 }
 
 // situationFIFOWays: DragonFly's poll and select don't ask how a FIFO was opened.
-const situationFIFOWays = "a FIFO's read end has room (fifo_kqfilter)"
+func situationFIFOWays(want EventMask) situationRow {
+	return situationRow{
+		why:     "a FIFO's read end has room (fifo_kqfilter)",
+		on:      "dragonfly/poll dragonfly/select",
+		want:    want,
+		perhaps: EventWrite,
+	}
+}
 
 // situationNoFIFO: macOS tells of a FIFO's end by select alone.
 var situationNoFIFO = situationRow{
@@ -479,7 +486,7 @@ func init() {
 				return r, nil
 			},
 			want: 0,
-			rows: []situationRow{situationNoFIFO, {why: situationFIFOWays, on: "dragonfly/poll dragonfly/select", perhaps: EventWrite}},
+			rows: []situationRow{situationNoFIFO, situationFIFOWays(0)},
 		},
 		{
 			name: "FIFO's read end, data to read",
@@ -488,7 +495,7 @@ func init() {
 				return r, func() { situationPut(t, w, "x") }
 			},
 			want: EventRead,
-			rows: []situationRow{situationNoFIFO, {why: situationFIFOWays, on: "dragonfly/poll dragonfly/select", want: EventRead, perhaps: EventWrite}},
+			rows: []situationRow{situationNoFIFO, situationFIFOWays(EventRead)},
 		},
 		{
 			name: "FIFO's read end, the writer is gone",
@@ -530,7 +537,7 @@ func init() {
 				return r, nil
 			},
 			want: 0,
-			rows: []situationRow{situationNoFIFO, {why: situationFIFOWays, on: "dragonfly/poll dragonfly/select", perhaps: EventWrite}},
+			rows: []situationRow{situationNoFIFO, situationFIFOWays(0)},
 		},
 		{
 			name: "FIFO's write end, nothing happened",
