@@ -41,10 +41,6 @@ type afdPort struct {
 	groups   []*afdGroup
 	room     int          // the groups before this one are full
 	inFlight atomic.Int64 // requests whose packet nobody has taken yet
-
-	// waking says that wake was called and drain not yet. A wait reads it that
-	// has taken wake's packet, which is the only one for all who are blocked.
-	waking atomic.Bool
 }
 
 // An afdGroup is an open handle of the socket driver, and the requests that are
@@ -275,23 +271,13 @@ func (p *afdPort) cancel(i uint32) {
 	ntCancelIoFileEx(p.groups[i/groupSize].handle, &p.poll(i).status)
 }
 
-// receive takes packets, and gives a wake-up back that it has taken away from
-// others. A negative timeout never ends.
+// receive takes packets. A negative timeout never ends.
 func (p *afdPort) receive(packets []overlappedEntry, timeout time.Duration) (int, error) {
 	n, err := getQueuedCompletionStatusEx(p.handle, packets, timeout)
-	woken := false
 	for i := range packets[:n] {
-		switch packets[i].key {
-		case wakeKey:
-			woken = true
-		case pollKey:
+		if packets[i].key == pollKey {
 			p.inFlight.Add(-1)
 		}
-	}
-	// Only for want of memory the system refuses that, and the others must
-	// not sleep on for it.
-	for woken && p.waking.Load() && p.post() != nil {
-		time.Sleep(time.Millisecond)
 	}
 	return n, err
 }
@@ -310,7 +296,6 @@ var abandoned struct {
 
 // release takes back all requests before it closes the handles.
 func (p *afdPort) release() {
-	p.waking.Store(false)
 	for _, g := range p.groups {
 		ntCancelIoFileEx(g.handle, nil)
 	}

@@ -2,7 +2,7 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build (!unix && !windows) || aix
+//go:build !windows && !dragonfly && !netbsd && !openbsd
 
 package selectors
 
@@ -10,5 +10,5 @@ import "time"
 
 var began = time.Now()
 
-// monotonic returns the time on a clock that nobody sets. x/sys has none here.
+// monotonic returns the time on a clock that nobody sets.
 func monotonic() time.Duration { return time.Since(began) }

@@ -2,7 +2,7 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix && !aix
+//go:build dragonfly || netbsd || openbsd
 
 package selectors
 
@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// monotonic returns the time on a clock of the system's that nobody sets.
-// time.Now stands still in a testing/synctest bubble while a system call waits.
+// monotonic returns the time on a clock of the system's that nobody sets. These
+// systems end a wait early, and time.Now stands still in a testing/synctest bubble
+// while a system call waits.
 func monotonic() time.Duration {
 	var now unix.Timespec
 	unix.ClockGettime(clockMonotonic, &now)

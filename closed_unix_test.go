@@ -160,9 +160,10 @@ func TestWhatAWaitFoundIsNotTakenForALaterRegistrationOfTheNumber(t *testing.T) 
 	each(t, func(t *testing.T, s Selector) {
 		r, w := pipe(t)
 		register(t, s, r.fd, EventRead, "old")
-		late := s.(backend).newWaiter()
-		if ready, err := late.look(nil); len(ready) != 0 || err != nil {
-			t.Fatalf("look = %v, %v", format(ready), err)
+		now(t, s)
+		late := s.(backend)
+		if err := late.prepare(); err != nil {
+			t.Fatal(err)
 		}
 		fill(t, w)
 		if _, err := late.wait(hang); err != nil {

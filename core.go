@@ -11,12 +11,18 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // A backend is what a system call needs and nothing more: the core owns the
 // table of registrations, timeouts, wake-up, closing and the rules of the
-// contract. The core calls each method with its mutex held; none may block.
+// contract. But for wait, the core calls each method with its mutex held, and
+// none may block.
+//
+// At most one wait is in the kernel. What it needs there (the buffers that the
+// kernel writes to) the backend has apart from what look needs, since others look
+// meanwhile.
 type backend interface {
 	// add starts to watch fd for e.events. It may keep a word in e.pos, and
 	// a number of its own to tell this registration's events by in e.gen.
@@ -33,11 +39,26 @@ type backend interface {
 	// now, or none.
 	remove(fd int, e *entry)
 
-	// newWaiter returns what one goroutine needs to wait.
-	newWaiter() waiter
+	// look appends to dst what is ready now. It may take a wake-up away from the
+	// wait: the core wakes it again.
+	look(dst []Ready) ([]Ready, error)
 
-	// wake makes every wait that is blocked now come out soon. None begins to
-	// block before drain is called, and drain is called when all are out.
+	// prepare brings what wait uses up to date with the registrations.
+	prepare() error
+
+	// wait blocks until something is ready, wake was called, the timeout is
+	// over (none if negative; at most maxWait) or a signal arrived. It is over
+	// where the system itself has counted the whole timeout and nothing came.
+	// The core's mutex is not held, so that neither the core nor the backend may
+	// be touched but for what prepare prepared and what never changes.
+	wait(timeout time.Duration) (over bool, err error)
+
+	// take appends to dst what wait has found, without what is not registered
+	// any more. What it leaves out, the next wait or look sees.
+	take(dst []Ready) ([]Ready, error)
+
+	// wake makes the wait that is in the kernel, or about to enter it, come out
+	// soon. drain is called when it is out.
 	wake() error
 	drain()
 }
@@ -46,35 +67,8 @@ type backend interface {
 // it, and refer to nothing that refers to it, so that they can be given back
 // when a selector is collected that nobody has closed.
 type resources interface {
-	// release gives them back. No wait is blocked any more.
+	// release gives them back. No wait is in the kernel any more.
 	release()
-}
-
-// A waiter holds what a wait in the kernel can't share with another one: the
-// buffers that the kernel writes to. One goroutine uses it at a time.
-type waiter interface {
-	// look brings the waiter up to date with the registrations, and appends
-	// to dst what is ready now. The core's mutex is held.
-	look(dst []Ready) ([]Ready, error)
-
-	// prepare does the same without the appending, before a wait that was not
-	// begun by look: a look at all that is registered, with the mutex held, is
-	// what poll and select are slow at. A backend that can't wait without a look
-	// may append all the same.
-	prepare(dst []Ready) ([]Ready, error)
-
-	// wait blocks until something is ready, wake was called, the timeout is
-	// over (none if negative; at most maxWait) or a signal arrived. It is over
-	// where the system itself has counted the whole timeout and nothing came.
-	// It uses what look or prepare prepared. The core's mutex is not held, so
-	// that neither the core nor the backend may be touched but for what never
-	// changes.
-	wait(timeout time.Duration) (over bool, err error)
-
-	// take appends to dst what wait has found, without what is not registered
-	// any more. The core's mutex is held. What it leaves out, the next wait
-	// or look sees.
-	take(dst []Ready) ([]Ready, error)
 }
 
 // maxWait bounds one wait in the kernel, so that a timeout fits into whatever
@@ -99,26 +93,36 @@ const endsEarly = runtime.GOOS == "dragonfly" || runtime.GOOS == "netbsd" || run
 
 // The core is what all selectors share.
 //
-// A wait first looks under the mutex, without blocking. Where that finds
-// nothing it counts itself as blocked, releases the mutex, blocks in the
-// kernel, and takes the mutex again before it does anything else. So who holds
-// the mutex knows that every wait is either in the kernel, or on its way
-// there or back, and counted by blocked, or has not begun, or has ended. This is
-// what the following rests on:
+// Each wait first looks, with the mutex held and without blocking. One that finds
+// nothing, and has time, goes on like this:
 //
-//   - Nobody waits for a blocked wait to end: Register and the others need
-//     the mutex alone.
-//   - Wakeup ends the waits that are under way at that moment (each compares
-//     wakes with its value from its beginning), or leaves wakeup to the next.
-//     In neither case can it fall between a wait's look and its sleep.
-//   - A signal is level-triggered: it stays up until the last of the blocked
-//     waits has come out, so that none sleeps through it, whoever comes out
-//     first. While it is up no other wait begins to block: it would come out at
-//     once, go round, and hold up the mutex that the others need. It waits for
-//     settled instead.
-//   - The last wait to come out of a closed selector frees the resources; until
-//     then the kernel's objects stay open, so that their numbers can't be
-//     reused under a wait that is about to enter the kernel.
+//	look -- nobody leads --> leads: prepare, in the kernel, take <--+
+//	  |                        |                |                   |
+//	  |                        | it has found   | nothing: it       |
+//	  |                        | something      | counts again -----+
+//	  |                        v
+//	  |                      returns, and first hands the lead to one that sleeps
+//	  |
+//	  +-- somebody leads --> sleeps in Go, until it is handed the lead, or its end
+//
+//	its end: its time is over, its context is done, a Wakeup, Close.
+//	Whoever ends so looks once more, and returns.
+//
+// Who holds the mutex knows that the leader is in the kernel, or on its way there
+// or back, if inside is set, and that nobody else is. This is what the following
+// rests on:
+//
+//   - Nobody waits for a wait to end: Register and the others need the mutex
+//     alone. A change takes effect in the kernel at once, or by a signal.
+//   - A signal takes the leader out of the kernel. Since inside is set before the
+//     mutex is released, it can't fall between a look and the sleep.
+//   - The leader sleeps until the nearest deadline of all that wait, or an earlier
+//     one of somebody who has left. Who joins with a nearer one gives a signal. The
+//     leader ends the waits whose time is over, so that nobody else needs a timer.
+//   - One event wakes one: the leader. It wakes one more as it leaves.
+//   - A closed selector's resources are freed by Close, or by the leader as it comes
+//     out: until then the kernel's objects stay open, so that their numbers can't be
+//     reused under it.
 //   - Nothing that may panic, sleep or call back (a file object's methods, a
 //     context's) runs while the mutex is held or a wait is counted.
 type core struct {
@@ -127,45 +131,56 @@ type core struct {
 	resources resources
 	cleanup   runtime.Cleanup
 	view      *Map
-	settled   sync.Cond            // signalled went down
-	now       func() time.Duration // the system's clock
+
+	// copies says that the wait works on its own copy of the registrations (poll,
+	// select): a change must make it come out. oneShot says that the kernel itself
+	// lets a key rest which it has told of (epoll).
+	copies, oneShot bool
 
 	// All below is guarded by mu.
-
-	// copies says that a blocked wait works on its own copy of the
-	// registrations (poll, select): a change must make it look again.
-	copies bool
 
 	open    bool
 	table   table
 	objects map[any]*object
-	changes uint64   // counts the changes to the table; the generation of what was changed last
-	fresh   entry    // the entry that is being made
-	idle    []waiter // not in use, at most maxIdle
+	changes uint64 // counts the changes to the table; the generation of what was changed last
+	fresh   entry  // the entry that is being made
+	once    int    // registrations with EventOnce
 
-	wakeup    bool   // a Wakeup that no wait was there for
-	wakes     uint64 // counts the Wakeups that waits were there for
-	waits     int    // waits that are under way, and whose look has found nothing
-	blocked   int    // those of them that are in the kernel, or on the way there or back
-	signalled bool   // wake was called, drain not yet
+	wakeup    bool          // a Wakeup that no wait was there for
+	leader    *wait         // nil if nobody waits
+	sleepers  []*wait       // all others
+	unused    []*wait       // for waits to come
+	inside    bool          // the leader is in the kernel, or on the way there or back
+	signalled bool          // wake was called, drain not yet; inside is set
+	until     time.Duration // how long the leader sleeps: no wait's deadline is nearer
 }
 
-// maxIdle bounds what is kept of many concurrent waits: their buffers are as
-// large as what was ready once.
-const maxIdle = 8
+// A wait has looked and found nothing.
+type wait struct {
+	deadline time.Duration // by the clock of monotonic; Forever if it has none
+	end      reason        // goesOn, or why it has to end
+	turn     sync.Cond     // it leads, or has to end
+}
 
-func (s *core) init(b backend, r resources, copies bool) {
+// A reason is why a wait ends with nothing ready. The later ones beat those before.
+type reason uint8
+
+const (
+	goesOn reason = iota
+	timeOver
+	cancelled // its context is done
+	woken
+)
+
+func (s *core) init(b backend, r resources) {
 	s.backend = b
 	s.resources = r
-	s.copies = copies
 	s.view = &Map{s}
-	s.settled.L = &s.mu
-	s.now = monotonic
 	s.open = true
 	s.cleanup = runtime.AddCleanup(s, func(r resources) { r.release() }, r)
 }
 
-// release is called once, when the selector is closed and no wait is blocked.
+// release is called once, when the selector is closed and nobody is in the kernel.
 func (s *core) release() {
 	s.cleanup.Stop()
 	s.resources.release()
@@ -188,7 +203,7 @@ func (s *core) register(fileobj any, named bool, fd int, ferr error, events Even
 	switch {
 	case !s.open:
 		return nil, ErrClosed
-	case events == 0 || events&^allEvents != 0:
+	case !events.valid():
 		return nil, eventsError(events)
 	case ferr != nil:
 		return nil, ferr
@@ -205,6 +220,7 @@ func (s *core) register(fileobj any, named bool, fd int, ferr error, events Even
 		e.obj = s.name(fileobj, fd)
 	}
 	s.table.insert(fd, e)
+	s.countOnce(0, events)
 	key := e.key
 	*e = entry{}
 	return key, nil
@@ -212,17 +228,19 @@ func (s *core) register(fileobj any, named bool, fd int, ferr error, events Even
 
 // Unregister implements [Selector].
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
-	fd, named, ferr := identify(fileobj)
+	fd, named, ferr := s.identify(fileobj)
 	s.mu.Lock()
 	fd, ferr = s.known(fileobj, named, fd, ferr)
-	e, err := s.lookup(fd, ferr)
+	e, err := s.lookup(fileobj, fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, opError("Unregister", fileobj, fd, ferr, err)
 	}
 	key := e.key
 	s.change()
-	s.backend.remove(fd, e)
+	if !e.rests() || s.oneShot {
+		s.backend.remove(fd, e)
+	}
 	s.forget(fd, e)
 	s.mu.Unlock()
 	return key, nil
@@ -230,10 +248,10 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 
 // Modify implements [Selector].
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
-	fd, named, ferr := identify(fileobj)
+	fd, named, ferr := s.identify(fileobj)
 	s.mu.Lock()
 	fd, ferr = s.known(fileobj, named, fd, ferr)
-	key, err := s.modifyKey(fd, ferr, events, data)
+	key, err := s.modifyKey(fileobj, fd, ferr, events, data)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, opError("Modify", fileobj, fd, ferr, err)
@@ -241,20 +259,25 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, er
 	return key, nil
 }
 
-func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
-	if s.open && (events == 0 || events&^allEvents != 0) {
+func (s *core) modifyKey(fileobj any, fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
+	if s.open && !events.valid() {
 		return nil, eventsError(events)
 	}
-	e, err := s.lookup(fd, ferr)
+	e, err := s.lookup(fileobj, fd, ferr)
 	if err != nil {
 		return nil, err
 	}
-	if events != e.events {
+	if events != e.events || events&EventOnce != 0 {
 		fresh := &s.fresh
 		*fresh = *e
 		fresh.gen, fresh.events = s.change(), events
-		err := s.backend.modify(fd, e.events, fresh)
+		if e.rests() && !s.oneShot {
+			err = s.backend.add(fd, fresh)
+		} else {
+			err = s.backend.modify(fd, e.events, fresh)
+		}
 		if err == nil {
+			s.countOnce(e.events, events)
 			*e = *fresh
 		} else if err != errPriority && err != errHangup {
 			s.forget(fd, e)
@@ -270,10 +293,10 @@ func (s *core) modifyKey(fd int, ferr error, events EventMask, data any) (*Selec
 
 // GetKey implements [Selector].
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
-	fd, named, ferr := identify(fileobj)
+	fd, named, ferr := s.identify(fileobj)
 	s.mu.Lock()
 	fd, ferr = s.known(fileobj, named, fd, ferr)
-	e, err := s.lookup(fd, ferr)
+	e, err := s.lookup(fileobj, fd, ferr)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, opError("GetKey", fileobj, fd, ferr, err)
@@ -291,6 +314,14 @@ func (s *core) GetMap() *Map {
 		return nil
 	}
 	return s.view
+}
+
+// identify is the function of that name, and takes a key for its own registration.
+func (*core) identify(fileobj any) (fd int, named bool, err error) {
+	if key, ok := fileobj.(*SelectorKey); ok && key != nil {
+		return key.FD, false, nil
+	}
+	return identify(fileobj)
 }
 
 // known returns fd, or, where that could not be had, the descriptor by which
@@ -318,20 +349,28 @@ func (s *core) name(fileobj any, fd int) *object {
 	return o
 }
 
-// lookup finds the entry of a descriptor.
-func (s *core) lookup(fd int, ferr error) (*entry, error) {
+// lookup finds the entry of a descriptor, or of a key that is still the one of its
+// registration.
+func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
 	switch {
 	case !s.open:
 		return nil, ErrClosed
 	case ferr != nil:
 		return nil, ferr
 	}
+	e := s.table.find(fd)
+	if e == nil {
+		return nil, ErrNotRegistered
+	}
+	if key, ok := fileobj.(*SelectorKey); ok && key != e.key {
+		return nil, ErrNotRegistered
+	}
 	// Where slotShift is not 0, neighbouring numbers share an entry. A socket's
 	// is the first of them, whatever a caller wrote to the key.
-	if e := s.table.find(fd); e != nil && (fd%(1<<slotShift) == 0 || e.key.FD == fd) {
-		return e, nil
+	if fd%(1<<slotShift) != 0 && e.key.FD != fd {
+		return nil, ErrNotRegistered
 	}
-	return nil, ErrNotRegistered
+	return e, nil
 }
 
 // forget takes an entry out of the table.
@@ -342,7 +381,13 @@ func (s *core) forget(fd int, e *entry) {
 			delete(s.objects, o.fileobj)
 		}
 	}
+	s.countOnce(e.events, 0)
 	s.table.remove(fd)
+}
+
+// countOnce notes that a registration's events have changed.
+func (s *core) countOnce(old, events EventMask) {
+	s.once += int(events&EventOnce/EventOnce) - int(old&EventOnce/EventOnce)
 }
 
 // change is called before any change of the registrations, and returns the
@@ -355,28 +400,47 @@ func (s *core) change() uint64 {
 	return s.changes
 }
 
+// rest lets the keys with EventOnce rest that are told of now. Where the kernel
+// doesn't do that by itself, their descriptors are left out until Modify.
+func (s *core) rest(ready []Ready) {
+	if s.once == 0 {
+		return
+	}
+	for _, r := range ready {
+		e := s.table.find(r.Key.FD)
+		if e == nil || e.key != r.Key || e.events&EventOnce == 0 {
+			continue
+		}
+		if !s.oneShot {
+			s.change()
+			s.backend.remove(r.Key.FD, e)
+		}
+		e.events = EventOnce
+	}
+}
+
 // AppendReady implements [Selector].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
 	// What is ready at once is returned from here: each return after a system
 	// call costs some nanoseconds, since the processor has forgotten where it
 	// leads to. Epoll's look is flat for the same reason.
 	s.mu.Lock()
-	if !s.open || len(s.idle) == 0 {
-		return s.wait("AppendReady", dst, timeout, nil)
+	if !s.open || s.once > 0 || s.signalled {
+		return s.begin("AppendReady", dst, timeout, nil)
 	}
-	ready, err := s.idle[len(s.idle)-1].look(dst)
+	ready, err := s.backend.look(dst)
 	if len(ready) > len(dst) {
 		s.wakeup = false
 		s.mu.Unlock()
 		return ready, nil
 	}
-	return s.waitOn("AppendReady", dst, err, timeout, nil)
+	return s.goOn("AppendReady", dst, err, timeout, nil)
 }
 
 // Select implements [Selector].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
 	s.mu.Lock()
-	return s.wait("Select", nil, timeout, nil)
+	return s.begin("Select", nil, timeout, nil)
 }
 
 // SelectContext implements [Selector].
@@ -385,58 +449,46 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 		panic("selectors: SelectContext with a nil context")
 	}
 	c := &cancellation{done: ctx.Err() != nil}
-	timeout, begin := Forever, time.Time{}
-	for {
+	s.mu.Lock()
+	ready, err := s.begin("SelectContext", nil, Forever, c)
+	if err == errUnwatched {
+		// However this ends, nothing that the context may keep leads to the
+		// selector.
+		c.core.Store(s)
+		defer c.core.Store(nil)
+		defer context.AfterFunc(ctx, c.cancel)()
 		s.mu.Lock()
-		ready, err := s.wait("SelectContext", nil, timeout, c)
-		switch err {
-		case errUnwatched:
-			c.stop = context.AfterFunc(ctx, func() {
-				s.mu.Lock()
-				c.done = true
-				s.end()
-				s.mu.Unlock()
-			})
-			timeout, begin = untilDeadline(ctx)
-			continue
-		case errCancelled:
-			err = ctx.Err()
-			if err == nil && timeout != Forever {
-				// Its deadline is over by the system's clock alone.
-				if time.Now().Equal(begin) {
-					// So it is in a bubble's context for who has to wait for it.
-					err = context.DeadlineExceeded
-					break
-				}
-				timeout, begin = untilDeadline(ctx)
-				continue
-			}
-		}
-		if c.stop != nil {
-			c.stop()
-		}
-		return ready, err
+		c.watched = true
+		ready, err = s.begin("SelectContext", nil, Forever, c)
 	}
-}
-
-// untilDeadline returns how long it is from now to a context's deadline, Forever
-// if it has none, or has passed it and is about to know.
-//
-// The system counts it beside the context's own timer, since that one may be of a
-// testing/synctest bubble, where it never fires beside a system call.
-func untilDeadline(ctx context.Context) (left time.Duration, now time.Time) {
-	now = time.Now()
-	if deadline, ok := ctx.Deadline(); ok && deadline.After(now) {
-		return deadline.Sub(now), now
+	if err == errCancelled {
+		err = ctx.Err()
 	}
-	return Forever, now
+	return ready, err
 }
 
 // A cancellation ends one wait when its context is done. A context's methods
 // are somebody else's code: they are called between the steps of the wait.
 type cancellation struct {
-	done bool        // guarded by the core's mutex
-	stop func() bool // nil if nobody watches the context yet
+	core atomic.Pointer[core]
+
+	// Guarded by the core's mutex.
+	watched bool  // cancel will be called
+	done    bool  // the context is done
+	wait    *wait // nil before it blocks, and after
+}
+
+func (c *cancellation) cancel() {
+	s := c.core.Load()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	c.done = true
+	if c.wait != nil {
+		s.end(c.wait, cancelled)
+	}
+	s.mu.Unlock()
 }
 
 // What stands for the steps that a context's methods are needed for.
@@ -445,48 +497,48 @@ var (
 	errCancelled = errors.New("cancelled")                     // stands for the context's error
 )
 
-// wait is called with mu held, and releases it.
-func (s *core) wait(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
+// begin looks, and waits if there is nothing. It is called with mu held, and releases it.
+func (s *core) begin(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	if !s.open {
 		s.mu.Unlock()
 		return dst, waitError(call, ErrClosed)
 	}
-	if c != nil && c.done && c.stop == nil {
+	if c != nil && c.done && !c.watched {
 		s.mu.Unlock()
 		return dst, errCancelled
 	}
-	if len(s.idle) == 0 {
-		s.idle = append(s.idle, s.backend.newWaiter())
-	}
-	ready, err := s.idle[len(s.idle)-1].look(dst)
+	ready, err := s.peek(dst)
 	if len(ready) > len(dst) {
 		s.wakeup = false
 		s.mu.Unlock()
 		return ready, nil
 	}
-	return s.waitOn(call, dst, err, timeout, c)
+	return s.goOn(call, dst, err, timeout, c)
 }
 
-// waitOn goes on with a wait whose look, by the last of the idle waiters, found
-// nothing or failed.
-func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration, c *cancellation) ([]Ready, error) {
+// peek is a look, for whomever.
+func (s *core) peek(dst []Ready) ([]Ready, error) {
+	ready, err := s.backend.look(dst)
+	if s.signalled {
+		s.backend.wake() // the look may have taken it away from the leader
+	}
+	s.rest(ready[len(dst):])
+	return ready, err
+}
+
+// goOn goes on with a wait whose look found nothing or failed.
+func (s *core) goOn(call string, dst []Ready, err error, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	ready := dst
 	switch {
 	case err != nil:
 	case s.wakeup:
 		s.wakeup = false
-	case c != nil && c.stop == nil:
+	case c != nil && !c.watched:
 		err = errUnwatched
+	case c != nil && c.done:
+		err = errCancelled
 	case timeout > 0:
-		last := len(s.idle) - 1
-		w := s.idle[last]
-		s.idle = s.idle[:last]
-		s.waits++
-		ready, err = s.block(w, dst, timeout, c)
-		s.waits--
-		if len(s.idle) < maxIdle && s.open {
-			s.idle = append(s.idle, w)
-		}
+		ready, err = s.block(dst, timeout, c)
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -498,110 +550,157 @@ func (s *core) waitOn(call string, dst []Ready, err error, timeout time.Duration
 	return ready, nil
 }
 
-// block waits in the kernel, after a look that found nothing. It is called and
-// returns with mu held.
+// block leads, or sleeps until it does or has to end. It is called and returns with
+// mu held.
+func (s *core) block(dst []Ready, timeout time.Duration, c *cancellation) (ready []Ready, err error) {
+	w := s.newWait()
+	var now time.Duration
+	if timeout != Forever {
+		now = monotonic()
+		if now < Forever-timeout {
+			w.deadline = now + timeout
+		}
+	}
+	if s.leader == nil {
+		s.leader, s.until = w, w.deadline
+	} else {
+		s.sleepers = append(s.sleepers, w)
+		if w.deadline < s.until {
+			s.until = w.deadline
+			s.signal()
+		}
+	}
+	if c != nil {
+		c.wait = w
+	}
+	for s.open && s.leader != w && w.end == goesOn {
+		w.turn.Wait()
+		now = monotonic()
+	}
+	switch {
+	case !s.open:
+		err = ErrClosed
+	case s.leader == w:
+		ready, err = s.lead(w, now, dst)
+	default:
+		ready, err = s.peek(dst)
+	}
+	if s.leader == w {
+		s.leader = nil
+		if last := len(s.sleepers) - 1; last >= 0 {
+			s.leader = s.sleepers[last]
+			s.sleepers = slices.Delete(s.sleepers, last, last+1)
+			s.leader.turn.Signal()
+		}
+	}
+	if c != nil {
+		c.wait = nil
+	}
+	end := w.end
+	s.unused = append(s.unused, w)
+	switch {
+	case len(ready) > len(dst):
+		return ready, nil
+	case err != nil:
+		// A Wakeup that it can't answer it leaves to the next one.
+		s.wakeup = s.wakeup || end == woken
+	case end == cancelled:
+		err = errCancelled
+	}
+	return dst, err
+}
+
+// newWait returns one without a deadline.
+func (s *core) newWait() *wait {
+	if last := len(s.unused) - 1; last >= 0 {
+		w := s.unused[last]
+		s.unused = s.unused[:last]
+		w.deadline, w.end = Forever, goesOn
+		return w
+	}
+	w := &wait{deadline: Forever}
+	w.turn.L = &s.mu
+	return w
+}
+
+// lead waits in the kernel for all. It is called and returns with mu held.
 //
 // A blocked system call keeps its P, the right to run Go code, until the
 // runtime's monitor takes it away, which can be milliseconds later. At
-// GOMAXPROCS=1 nobody else would run meanwhile, so block lets all others run
+// GOMAXPROCS=1 nobody else would run meanwhile, so lead lets all others run
 // first. To park in the runtime's own poller would free the P at once, but it
 // costs more for each round trip, waits to the millisecond, forgets
 // pressure-stall events, and neither a kqueue nor /dev/poll can be parked on.
 //
-// What time is left is asked of the system's clock, and only after a wait that
-// something else ended: time.Now stands still in a testing/synctest bubble.
-func (s *core) block(w waiter, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
-	var start, left time.Duration = 0, -1
-	if timeout != Forever {
-		start, left = s.now(), timeout
-	}
-	wakes := s.wakes
-	for prepared := !s.signalled; ; prepared = false {
-		// A wait that has to end looks once more.
-		last := wakes != s.wakes || c != nil && c.done || left == 0
-		if s.signalled && s.open && !last {
-			s.settled.Wait()
-			left = s.left(timeout, start)
-			continue
+// What time it is, is asked only after a wait that something else than its timeout
+// ended: time.Now stands still in a testing/synctest bubble.
+func (s *core) lead(w *wait, now time.Duration, dst []Ready) ([]Ready, error) {
+	for {
+		if now >= s.until {
+			s.expire(now)
 		}
-		var ready []Ready
-		var err error
-		switch {
-		case !s.open:
-			return nil, ErrClosed
-		case last:
-			ready, err = w.look(dst)
-		case !prepared:
-			ready, err = w.prepare(dst)
+		if w.end != goesOn {
+			return s.peek(dst)
 		}
-		switch {
-		case len(ready) > len(dst):
-			return ready, nil
-		case err != nil:
-			return nil, s.failed(err, wakes)
-		case wakes != s.wakes:
-			return dst, nil
-		case last && c != nil:
-			return nil, errCancelled
-		case last:
-			return dst, nil
+		if err := s.backend.prepare(); err != nil {
+			return dst, err
 		}
-
-		s.blocked++
+		limit := time.Duration(-1)
+		if s.until != Forever {
+			limit = min(s.until-now, maxWait)
+		}
+		s.inside = true
 		s.mu.Unlock()
 		runtime.Gosched()
-		limit := min(left, maxWait)
-		over, err := w.wait(limit)
+		over, err := s.backend.wait(limit)
 		s.mu.Lock()
-		s.blocked--
-		signalled := s.signalled
-		if endsEarly && over && s.left(timeout, start) > 0 {
-			over = false
-		}
+		s.inside = false
+		ready := dst
 		if s.open && err == nil {
-			ready, err = w.take(dst)
+			ready, err = s.backend.take(dst)
 		}
-		if signalled && s.blocked == 0 {
+		signalled := s.signalled
+		if signalled {
 			s.signalled = false
 			s.backend.drain()
-			s.settled.Broadcast()
 		}
-		switch {
-		case !s.open:
-			if s.blocked == 0 {
-				s.release()
-			}
-			return nil, ErrClosed
-		case len(ready) > len(dst):
+		if !s.open {
+			s.release()
+			return dst, ErrClosed
+		}
+		if len(ready) > len(dst) {
+			s.rest(ready[len(dst):])
 			return ready, nil
-		case err != nil:
-			return nil, s.failed(err, wakes)
-		case over && limit == left && !signalled && c == nil:
-			return dst, nil
-		case over && limit == left:
-			left = 0
-		default:
-			left = s.left(timeout, start)
+		}
+		if err != nil {
+			return dst, err
+		}
+		if over && !endsEarly {
+			now += limit
+		} else if s.until != Forever {
+			now = monotonic()
+		}
+		if over && !signalled && now >= w.deadline {
+			return dst, nil // the system has just looked
 		}
 	}
 }
 
-// left returns how much is left of a timeout that began at start, -1 if it never
-// ends.
-func (s *core) left(timeout, start time.Duration) time.Duration {
-	if timeout == Forever {
-		return -1
+// expire ends the waits whose time is over, and finds the nearest deadline of the
+// others.
+func (s *core) expire(now time.Duration) {
+	s.until = Forever
+	over := func(w *wait) bool {
+		if w.deadline > now {
+			s.until = min(s.until, w.deadline)
+			return false
+		}
+		w.end = max(w.end, timeOver)
+		w.turn.Signal()
+		return true
 	}
-	return max(timeout-(s.now()-start), 0)
-}
-
-// failed returns the error of a wait. A Wakeup that it can't answer it leaves to
-// the next one.
-func (s *core) failed(err error, wakes uint64) error {
-	if wakes != s.wakes {
-		s.wakeup = true
-	}
-	return err
+	over(s.leader)
+	s.sleepers = slices.DeleteFunc(s.sleepers, over)
 }
 
 // Wakeup implements [Selector].
@@ -619,23 +718,41 @@ func (s *core) wakeUp() error {
 	if !s.open {
 		return ErrClosed
 	}
-	if s.waits == 0 {
+	if s.leader == nil {
 		s.wakeup = true
 		return nil
 	}
-	s.wakes++
-	return s.end()
-}
-
-// end makes every wait find out that it may have to end.
-func (s *core) end() error {
-	s.settled.Broadcast()
+	s.leader.end = woken
+	for _, w := range s.sleepers {
+		w.end = woken
+	}
+	s.dismiss()
 	return s.signal()
 }
 
-// signal makes every wait that is blocked now come out and look again.
+// dismiss lets all that sleep find out that they have to end.
+func (s *core) dismiss() {
+	for _, w := range s.sleepers {
+		w.turn.Signal()
+	}
+	clear(s.sleepers)
+	s.sleepers = s.sleepers[:0]
+}
+
+// end lets one wait find out that it has to end.
+func (s *core) end(w *wait, why reason) {
+	w.end = max(w.end, why)
+	if w == s.leader {
+		s.signal()
+	} else if i := slices.Index(s.sleepers, w); i >= 0 {
+		s.sleepers = slices.Delete(s.sleepers, i, i+1)
+		w.turn.Signal()
+	}
+}
+
+// signal makes the leader come out of the kernel and count again.
 func (s *core) signal() error {
-	if s.blocked == 0 || s.signalled {
+	if !s.inside || s.signalled {
 		return nil
 	}
 	err := s.backend.wake()
@@ -653,12 +770,12 @@ func (s *core) Close() error {
 	s.open = false
 	s.table = table{}
 	s.objects = nil
-	s.idle = nil
-	if s.blocked == 0 {
+	s.dismiss()
+	if !s.inside {
 		s.release()
 		return nil
 	}
-	return s.end()
+	return s.signal()
 }
 
 // opError names the call, the type of the file object and the descriptor, as

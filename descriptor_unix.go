@@ -9,6 +9,7 @@ package selectors
 import (
 	"math"
 	"os"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -56,3 +57,13 @@ func duplicate(fd, least int) (int, error) {
 	unix.CloseOnExec(other)
 	return other, nil
 }
+
+// isOpenSocket reports whether a descriptor is a socket's.
+func isOpenSocket(fd int) bool {
+	_, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil
+}
+
+// pollStops: these kernels make their poll of kqueue, and where a descriptor is
+// refused they look at no other (kern_kevent, poll_nocancel).
+const pollStops = runtime.GOOS == "dragonfly" || runtime.GOOS == "darwin" || runtime.GOOS == "ios"

@@ -9,7 +9,6 @@ package selectors
 import (
 	"os"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,8 +20,19 @@ import (
 type devpoll struct {
 	core
 	*devpollFiles
-	fd     int // of the device; constant while the selector is in use
-	waking atomic.Bool
+	fd    int         // of the device; constant while the selector is in use
+	timer *time.Timer // ends the wait
+
+	looks, waits devpollResults
+}
+
+// devpollResults have room for all that is ready, as far as it was registered when
+// they were fitted.
+type devpollResults struct {
+	fds   []unix.PollFd
+	n     int    // how many results there are
+	err   error  // instead of results
+	since uint64 // the core's changes when they were fitted
 }
 
 // devpollFiles are a selector's descriptors.
@@ -68,8 +78,9 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		files.release()
 		return err
 	}
-	// All waits share the set in the kernel, so there are no copies.
-	s.init(s, files, false)
+	s.timer = time.AfterFunc(Forever, s.expire)
+	s.timer.Stop()
+	s.init(s, files)
 	return nil
 }
 
@@ -138,70 +149,36 @@ func (s *devpoll) remove(fd int, _ *entry) {
 	s.write(unix.PollFd{Fd: int32(fd), Events: pollRemove})
 }
 
-// A devpollWaiter has the buffer for the results. All that is ready fits into
-// it, as far as it was registered when look was called.
-type devpollWaiter struct {
-	s     *devpoll
-	timer *time.Timer
-	fds   []unix.PollFd
-	n     int    // how many results there are
-	err   error  // instead of results
-	since uint64 // the core's changes when look was called
-	buf   [512]byte
-}
-
-func (s *devpoll) newWaiter() waiter {
-	w := &devpollWaiter{s: s}
-	w.timer = time.AfterFunc(Forever, w.expire)
-	w.timer.Stop()
-	return w
-}
-
-func (w *devpollWaiter) receive(ms int) {
-	w.n, w.err = w.s.device.poll(w.fds, ms)
-	if w.err != nil {
-		w.n = 0
-	}
-	if w.s.waking.Load() && slices.ContainsFunc(w.fds[:w.n], func(p unix.PollFd) bool { return int(p.Fd) == w.s.r }) {
-		w.pass()
-	}
-}
-
-// pass wakes the waits that are left once more. One that was in the middle of its
-// look at the set may have missed the signal: another look that begins meanwhile
-// clears the note of it (dpioctl with PC_POLLWAKE; fifo_poll drops the lock
-// by pollunlock). But every such look finds the waker, and so comes here.
-//
-// A pipe tells only who has looked at it in vain since it last told somebody
-// (FIFOPOLLR in fifo_wakereader), so it is emptied and looked at first. Whoever
-// does so beside this one wakes them after it as well.
-func (w *devpollWaiter) pass() {
-	for {
-		if n, err := unix.Read(w.s.r, w.buf[:]); err != unix.EINTR && n < len(w.buf) {
-			break
-		}
-	}
-	pollWait([]unix.PollFd{newPollFd(w.s.r, EventRead)}, 0)
-	w.s.backend.wake()
-}
-
-func (w *devpollWaiter) look(dst []Ready) ([]Ready, error) {
-	s := w.s
-	w.since = s.changes
+// fit makes room for what is registered.
+func (s *devpoll) fit(b *devpollResults) {
+	b.since = s.changes
 	// One for the waker, and not one more: older kernels refuse as many as a
 	// process may have descriptors. With those of the device and of the
 	// waker's write end that many can't be in the set.
 	n := s.table.n + 1
-	w.fds = slices.Grow(w.fds[:0], n)[:n]
-	w.receive(0)
-	for w.err == unix.EINTR {
-		w.receive(0)
-	}
-	return w.take(dst)
+	b.fds = slices.Grow(b.fds[:0], n)[:n]
 }
 
-func (w *devpollWaiter) prepare(dst []Ready) ([]Ready, error) {
-	return w.look(dst)
+func (s *devpoll) receive(b *devpollResults, ms int) {
+	b.n, b.err = s.device.poll(b.fds, ms)
+	if b.err != nil {
+		b.n = 0
+	}
+}
+
+func (s *devpoll) look(dst []Ready) ([]Ready, error) {
+	b := &s.looks
+	s.fit(b)
+	s.receive(b, 0)
+	for b.err == unix.EINTR {
+		s.receive(b, 0)
+	}
+	return s.collect(dst, b)
+}
+
+func (s *devpoll) prepare() error {
+	s.fit(&s.waits)
+	return nil
 }
 
 // wait leaves errors to take.
@@ -212,36 +189,38 @@ func (w *devpollWaiter) prepare(dst []Ready) ([]Ready, error) {
 // Go's have: one child that ends every second would hold up a wait of two
 // seconds for ever. Nor can the timer: one of a testing/synctest bubble stands
 // still beside a system call.
-func (w *devpollWaiter) wait(timeout time.Duration) (over bool, err error) {
-	ms := -1
-	if timeout >= 0 {
-		ms = int(ceil(timeout, time.Millisecond))
-		w.timer.Reset(timeout)
-		defer w.timer.Stop()
+func (s *devpoll) wait(timeout time.Duration) (over bool, err error) {
+	if timeout < 0 {
+		s.receive(&s.waits, -1)
+		return false, nil
 	}
-	w.receive(ms)
-	return false, nil
+	s.timer.Reset(timeout)
+	s.receive(&s.waits, int(ceil(timeout, time.Millisecond)))
+	fired := !s.timer.Stop()
+	return fired || s.waits.n == 0 && s.waits.err == nil, nil
 }
 
 // expire ends a wait whose timeout is over. If it has ended already, this
 // is for nothing but does no harm.
-func (w *devpollWaiter) expire() {
-	w.s.mu.Lock()
-	w.s.signal()
-	w.s.mu.Unlock()
+func (s *devpoll) expire() {
+	s.mu.Lock()
+	s.signal()
+	s.mu.Unlock()
 }
 
-func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
-	s := w.s
-	if w.err != nil && w.err != unix.EINTR {
+func (s *devpoll) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits) }
+
+// collect appends what has answered.
+func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
+	if b.err != nil && b.err != unix.EINTR {
 		var err error
-		if dst, err = s.isolate(dst, w.err); err != nil {
+		if dst, err = s.isolate(dst, b.err); err != nil {
 			return dst, err
 		}
-		w.receive(0)
+		s.receive(b, 0)
 	}
-	for i := range w.fds[:w.n] {
-		p := &w.fds[i]
+	for i := range b.fds[:b.n] {
+		p := &b.fds[i]
 		fd := int(p.Fd)
 		if fd == s.r {
 			if p.Revents&unix.POLLNVAL != 0 {
@@ -249,7 +228,7 @@ func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
 				return dst, os.NewSyscallError("ioctl", unix.EBADF)
 			}
 			if !s.signalled {
-				s.waker.drain() // somebody else wrote to it
+				s.drain() // somebody else wrote to it
 			}
 			continue
 		}
@@ -258,10 +237,10 @@ func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
 		case e == nil:
 			// Its removal was made while the wait was on its way. If nothing
 			// was changed the kernel has lost it.
-			if w.since == s.changes {
+			if b.since == s.changes {
 				s.remove(fd, nil)
 			}
-		case e.gen > w.since:
+		case e.gen > b.since:
 			// It may be of an earlier registration of the same number.
 		case p.Revents&unix.POLLNVAL != 0:
 			// Closed while registered: it would be reported for ever.
@@ -272,7 +251,7 @@ func (w *devpollWaiter) take(dst []Ready) ([]Ready, error) {
 			}
 		}
 	}
-	w.n = 0
+	b.n = 0
 	return dst, nil
 }
 
@@ -287,8 +266,8 @@ func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
 	// If not even the waker can be written, it is the device that refuses.
 	if s.write(newPollFd(s.r, EventRead)) == nil {
 		for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-			if s.watch(slot, e.events) != nil {
-				dst = append(dst, Ready{e.key, e.events})
+			if !e.rests() && s.watch(slot, e.events) != nil {
+				dst = append(dst, Ready{e.key, e.events & allEvents})
 			}
 		}
 	}
@@ -298,14 +277,15 @@ func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
 	return dst, nil
 }
 
+// wake empties the pipe first, and looks at it: a pipe tells only who has looked at it
+// in vain since it last told somebody (FIFOPOLLR in fifo_wakereader). For a look that
+// begins while the wait is about to sleep clears the note of a wake-up that came in
+// between (dpioctl with PC_POLLWAKE; fifo_poll drops the lock by pollunlock): the core
+// wakes again after such a look, and that has to reach the wait.
 func (s *devpoll) wake() error {
-	s.waking.Store(true)
+	s.drain()
+	pollWait([]unix.PollFd{newPollFd(s.r, EventRead)}, 0)
 	return s.waker.wake()
-}
-
-func (s *devpoll) drain() {
-	s.waking.Store(false)
-	s.waker.drain()
 }
 
 func (f *devpollFiles) release() {

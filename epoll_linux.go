@@ -5,7 +5,7 @@
 package selectors
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -26,39 +26,60 @@ var constructors = []func() (Selector, error){
 // last duplicate of the descriptor is closed. If a registered descriptor is
 // closed and a duplicate of it lives on, nobody can take its registration out of
 // the set. When its events come, the selector makes a new set under the same Fd.
-// That costs time in proportion to the registrations, and who has registered the
-// selector in another one must do so again. It needs a free descriptor: until
-// there is one, every wait costs time in proportion to the registrations, and
-// fails with EINVAL if RLIMIT_NOFILE was lowered below their number.
+// That costs time in proportion to the registrations. A selector that is nested in
+// another one must be registered there again. A new set needs a free descriptor: a
+// wait that can't have one fails with the system's error, and the next wait tries
+// again.
 //
 // Some drivers take their time to say whether a file is ready: FUSE and CUSE ask
 // their server. Meanwhile the other methods of the same selector may stand still.
 // Other goroutines run on. Give such a file a selector of its own.
+//
+// While the process is stopped (SIGSTOP), Linux counts the time of a wait. Once
+// somebody has asked for Fd, or has registered a regular file for EventPriority, it
+// doesn't.
 type EpollSelector struct {
 	core
 	*epollFiles
-	slow    int   // registrations of files whose driver may sleep
-	once    int   // registrations in the outer set
-	pending []int // descriptors not classified yet, and what has gone meanwhile
-	shared  bool  // the waker is in both sets, as long as a wait may sleep on the inner one
+	looks, waits epollEvents
 
-	// stuck is a set that has to be made anew and can't be, 0 if there is none:
-	// waits use poll(2) meanwhile.
-	stuck int
+	inSet bool // the waker is in the set
+
+	// polled is what a wait polls that doesn't block in the set alone: the waker,
+	// the set, and what the kernel tells once. asleep is the wait's own copy of it,
+	// looked one for looks.
+	polled, asleep, looked []unix.PollFd
+
+	since uint64 // the core's changes when the wait was prepared
+	apart bool   // the wait polls
 }
 
 // epollFiles are a selector's descriptors.
 //
-// For most one set is enough, which has all registrations and the waker. Once
-// somebody asked for Fd, or registered what the kernel tells once, there is an
-// outer set as well, on which waits block. It has the waker, so that who watches
-// Fd doesn't see it; the inner set; and what is told once, which the kernel
-// forgets when anybody polls it, as an outer set does with what is in an inner
-// one, and as happens when a set is made anew.
+// The set has all registrations but those that the kernel tells once: regular
+// files asked for EventPriority, such as /proc/self/mounts and pressure-stall
+// triggers. The kernel forgets their event when anybody polls them, as whoever
+// polls the set does, and as happens when a set is made anew.
+//
+// The waker is in the set as well, until somebody asks for Fd: who watches that
+// must not see it.
 type epollFiles struct {
 	*waker
-	set   int
-	outer int // -1 if there is none
+	set int
+}
+
+// epollEvents has room for the events of all registrations, as far as there were
+// any when it was fitted.
+type epollEvents struct {
+	events []unix.EpollEvent
+	n      int // how many there are
+}
+
+// fit makes room for the events of n registrations and the waker.
+func (b *epollEvents) fit(n int) {
+	if size := len(b.events); size <= n || size > 64 && size > 8*n {
+		b.events = make([]unix.EpollEvent, n+n/4+2)
+	}
 }
 
 // NewEpollSelector returns a selector that waits by epoll(7). It fails with an
@@ -69,16 +90,16 @@ func NewEpollSelector() (*EpollSelector, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := &epollFiles{waker: k, set: -1, outer: -1}
-	s := &EpollSelector{epollFiles: files}
-	s.set, err = s.create(true)
+	files := &epollFiles{waker: k, set: -1}
+	s := &EpollSelector{epollFiles: files, inSet: true}
+	s.set, err = s.create()
 	if err == nil {
 		// A filter may let epoll_create1 pass and refuse the wait, in one of
 		// its forms or in all.
-		event := make([]unix.EpollEvent, 1)
-		_, errno := epollWait(s.set, event, 0)
+		s.looks.fit(0)
+		_, errno := epollWait(s.set, s.looks.events, 0)
 		if errno == 0 || errno == unix.EINTR {
-			_, errno = epollTry(s.set, event)
+			_, errno = epollPwait(s.set, s.looks.events, 0)
 		}
 		if errno != 0 && errno != unix.EINTR {
 			err = os.NewSyscallError("epoll_wait", errno)
@@ -88,35 +109,49 @@ func NewEpollSelector() (*EpollSelector, error) {
 		files.release()
 		return nil, err
 	}
-	s.init(s, files, false)
+	s.oneShot = true
+	s.init(s, files)
 	return s, nil
 }
 
 // Fd returns the epoll descriptor, which can be registered in another
 // selector. Once the selector is closed it returns ^uintptr(0). The descriptor is
 // readable when something is ready. It doesn't show what is registered for
-// EventPriority and is neither a socket nor a terminal: the kernel tells such
-// events once, and the selector's own waits must not miss them.
+// EventPriority and is a regular file: the kernel tells such events once, and the
+// selector's own waits must not miss them.
 func (s *EpollSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.open {
 		return ^uintptr(0)
 	}
-	// Out of descriptors there is one set still, and a Wakeup of a blocked wait
-	// can be seen through it.
-	s.split()
+	if s.polled == nil {
+		s.poll()
+	}
 	return uintptr(s.set)
 }
 
-// What stands in the event data for the waker and for the inner set.
-const (
-	wakeFd = -1
-	setFd  = -2
-)
+// poll makes waits poll from now on. One that is blocked in the set is told to come
+// out; the waker leaves the set when it is.
+func (s *EpollSelector) poll() {
+	s.polled = []unix.PollFd{newPollFd(s.r, EventRead), newPollFd(s.set, EventRead)}
+	if s.inside {
+		s.signal()
+	} else {
+		s.leaveSet()
+	}
+}
+
+func (s *EpollSelector) leaveSet() {
+	s.control(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
+	s.inSet = false
+}
+
+// wakeFd stands in the event data for the waker.
+const wakeFd = -1
 
 // create makes a set that is empty or has the waker.
-func (s *EpollSelector) create(wakes bool) (int, error) {
+func (s *EpollSelector) create() (int, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return -1, os.NewSyscallError("epoll_create1", err)
@@ -124,7 +159,7 @@ func (s *EpollSelector) create(wakes bool) (int, error) {
 	if fd, err = aboveStandard(fd); err != nil {
 		return -1, err
 	}
-	if wakes {
+	if s.inSet {
 		if err := s.control(fd, unix.EPOLL_CTL_ADD, s.r, unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}); err != nil {
 			unix.Close(fd)
 			return -1, os.NewSyscallError("epoll_ctl", err)
@@ -133,49 +168,11 @@ func (s *EpollSelector) create(wakes bool) (int, error) {
 	return fd, nil
 }
 
-// split makes the outer set. Waits that are blocked sleep on the inner one: they
-// are told to come over, and then the waker leaves it.
-func (s *EpollSelector) split() error {
-	if s.outer >= 0 {
-		return nil
-	}
-	outer, err := s.create(true)
-	if err != nil {
-		return err
-	}
-	if err := s.enclose(outer); err != nil {
-		unix.Close(outer)
-		return err
-	}
-	s.outer, s.shared = outer, true
-	s.changes++ // for the waiters to know
-	if s.blocked == 0 {
-		s.unshare()
-		return nil
-	}
-	return s.signal()
-}
-
-// enclose puts the inner set into the outer one.
-func (s *EpollSelector) enclose(outer int) error {
-	err := s.control(outer, unix.EPOLL_CTL_ADD, s.set, unix.EpollEvent{Events: unix.EPOLLIN, Fd: setFd})
-	return os.NewSyscallError("epoll_ctl", err)
-}
-
-// own reports whether a number that was registered is one of the sets: it was
-// closed before that was made.
-func (s *EpollSelector) own(fd int) bool { return fd == s.set || fd == s.outer }
-
-func (s *EpollSelector) unshare() {
-	s.control(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
-	s.shared = false
-}
-
 // epollBits has what the kernel calls each event, by the event's bit.
-var epollBits = [...]uint32{unix.EPOLLIN, unix.EPOLLOUT, unix.EPOLLPRI, unix.EPOLLRDHUP}
+var epollBits = [...]uint32{unix.EPOLLIN, unix.EPOLLOUT, unix.EPOLLPRI, unix.EPOLLRDHUP, unix.EPOLLONESHOT}
 
 // epollInterest has what to ask the kernel for, by mask.
-var epollInterest = func() (interest [allEvents + 1]uint32) {
+var epollInterest = func() (interest [allEvents | EventOnce + 1]uint32) {
 	for events := range interest {
 		for i, bit := range epollBits {
 			if events&(1<<i) != 0 {
@@ -211,166 +208,85 @@ func epollIndex(events uint32) uint32 {
 // event returns what the kernel gets: the event data are the descriptor and
 // the low half of the generation.
 func (e *entry) event(fd int) unix.EpollEvent {
-	return unix.EpollEvent{Events: epollInterest[e.events], Fd: int32(fd), Pad: int32(e.gen)}
+	events := epollInterest[e.events]
+	if e.pos&epollQuiet != 0 {
+		events = events&^unix.EPOLLONESHOT | unix.EPOLLET
+	}
+	return unix.EpollEvent{Events: events, Fd: int32(fd), Pad: int32(e.gen)}
 }
 
-// What an entry's pos has above an index.
+// What an entry's pos says.
 const (
-	epollSlow    = 1 << 31          // its driver may sleep when it is polled
-	epollForgets = 1 << 30          // it may forget an EventPriority when it is polled
-	epollPending = 1 << 29          // it is not known yet
-	epollPlace   = epollPending - 1 // its place in a result
+	epollOnce  = 1 << iota // it isn't in the set: the kernel tells of it once
+	epollQuiet             // see quiet
 )
 
-// classify finds out what kind of file an entry is of. Sockets, pipes and FIFOs,
-// and what has no type, such as eventfds and timerfds, don't sleep; an epoll set
-// has none either, but may have something in it that does. Pressure-stall
-// triggers, /proc/self/mounts and the files of sysfs and cgroups are regular
-// files.
-func (s *EpollSelector) classify(fd int, e *entry) {
-	e.pos &^= epollPending
-	// Most are sockets. To ask for that allocates nowhere, as Fstat does on loong64.
-	if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err == nil {
-		return
-	}
-	var st unix.Stat_t
-	unix.Fstat(fd, &st) // if it fails there is no file
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFSOCK, unix.S_IFIFO:
-		return
-	case unix.S_IFREG:
-		e.pos |= epollForgets
-	case 0:
-		if s.own(fd) {
-			return
-		}
-		// Only a set can lack the waker.
-		if s.control(fd, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{}) != unix.ENOENT {
-			return
-		}
-	}
-	e.pos |= epollSlow
-	s.slow++
-}
-
-// postpone leaves the classification to the next look: to ask with each
-// registration would cost those more that end before any look.
-func (s *EpollSelector) postpone(fd int, e *entry) {
-	if e.pos&epollPending == 0 {
-		if len(s.pending) > epollEvents+2*s.table.n {
-			// Each once, of those that are left. The mark is gone from what was met.
-			s.pending = slices.DeleteFunc(s.pending, func(fd int) bool { return !s.unmark(fd) })
-			for _, fd := range s.pending {
-				s.table.find(fd).pos |= epollPending
-			}
-		}
-		s.pending = append(s.pending, fd)
-	}
-	e.pos = epollPending
-}
-
-// unmark reports whether a descriptor is not classified yet, and takes the mark off.
-func (s *EpollSelector) unmark(fd int) bool {
-	e := s.table.find(fd)
-	if e == nil || e.pos&epollPending == 0 {
+// tellsOnce reports whether the kernel tells of a descriptor's EventPriority once.
+// Those are regular files that can be polled. If the descriptor is in the set, it is
+// not any more.
+func (s *EpollSelector) tellsOnce(fd int, events EventMask) bool {
+	if events&EventPriority == 0 {
 		return false
 	}
-	e.pos &^= epollPending
-	return true
-}
-
-func (s *EpollSelector) classifyPending() {
-	for _, fd := range s.pending {
-		if s.unmark(fd) {
-			s.classify(fd, s.table.find(fd))
-		}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
 	}
-	s.pending = s.pending[:0]
-}
-
-// setOf returns the set that a registration is in.
-func (s *EpollSelector) setOf(pos uint32, events EventMask) int {
-	if pos&epollForgets != 0 && events&EventPriority != 0 {
-		return s.outer
-	}
-	return s.set
+	// The kernel looks at the file before it looks for it in the set (do_epoll_ctl).
+	err := s.control(s.set, unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
+	return err == nil || err == unix.ENOENT
 }
 
 func (s *EpollSelector) add(fd int, e *entry) error {
-	s.postpone(fd, e)
-	if err := s.place(fd, e); err != nil {
-		return err
+	if fd == s.r {
+		return fmt.Errorf("%w: the descriptor is the selector's own", os.NewSyscallError("epoll_ctl", unix.EEXIST))
 	}
-	set := s.setOf(e.pos, e.events)
-	err := s.control(set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
-	if err == unix.EEXIST && fd != s.r {
+	e.pos = 0
+	if s.tellsOnce(fd, e.events) {
+		e.pos = epollOnce
+		if s.polled == nil {
+			s.poll()
+		}
+		s.polled = append(s.polled, newPollFd(fd, e.events))
+		s.signal()
+		return nil
+	}
+	err := s.control(s.set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
+	if err == unix.EEXIST {
 		// The number was closed while registered, and names the same open
 		// file again by a duplicate.
-		err = s.control(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
-	}
-	if err != nil {
-		s.uncount(e.pos, 0)
-	} else if set == s.outer {
-		s.once++
+		err = s.control(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 	}
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
-// place makes sure that there is the set which an entry belongs to.
-func (s *EpollSelector) place(fd int, e *entry) error {
-	if e.events&EventPriority == 0 {
-		return nil
-	}
-	if e.pos&epollPending != 0 {
-		s.classify(fd, e)
-	}
-	if e.pos&epollForgets == 0 {
-		return nil
-	}
-	err := s.split()
-	if err != nil {
-		s.uncount(e.pos, 0)
-	}
-	return err
-}
-
 func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
-	if err := s.place(fd, e); err != nil {
-		s.drop(fd, e.pos&^epollSlow, old)
-		return err
-	}
-	if set := s.setOf(e.pos, e.events); set == s.setOf(e.pos, old) {
-		err := s.control(set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
+	e.pos &= epollOnce
+	if e.pos == 0 && !s.tellsOnce(fd, e.events) {
+		err := s.control(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 		if err == nil {
 			return nil
 		}
 		if err != unix.ENOENT {
-			s.drop(fd, e.pos, old)
+			s.remove(fd, e)
 			return os.NewSyscallError("epoll_ctl", err)
 		}
-		// The number was closed and names another file by now.
+		// The number was closed and names another file by now, or the key rested
+		// when the set was made anew.
 	}
-	s.drop(fd, e.pos, old)
+	s.remove(fd, e)
 	return s.add(fd, e)
 }
 
-func (s *EpollSelector) remove(fd int, e *entry) { s.drop(fd, e.pos, e.events) }
-
-// drop takes no error to heart: EBADF and ENOENT say that the descriptor was
+// remove takes no error to heart: EBADF and ENOENT say that the descriptor was
 // closed, or closed and reused.
-func (s *EpollSelector) drop(fd int, pos uint32, events EventMask) {
-	s.control(s.setOf(pos, events), unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
-	s.uncount(pos, events)
-}
-
-// uncount forgets a registration that needed something special.
-func (s *EpollSelector) uncount(pos uint32, events EventMask) {
-	if pos&epollSlow != 0 {
-		s.slow--
+func (s *EpollSelector) remove(fd int, e *entry) {
+	if e.pos&epollOnce != 0 {
+		s.polled = slices.DeleteFunc(s.polled, func(p unix.PollFd) bool { return p.Fd == int32(fd) })
+		s.signal()
+		return
 	}
-	if pos&epollForgets != 0 && events&EventPriority != 0 {
-		s.once--
-	}
+	s.control(s.set, unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
 }
 
 // control is epoll_ctl. It tells the scheduler of the call, which unix.EpollCtl
@@ -385,214 +301,195 @@ func (s *EpollSelector) control(set, op, fd int, event unix.EpollEvent) error {
 	return nil
 }
 
-// An epollWaiter has the buffer for the events. If that is filled, the ready
-// set may be larger than it.
-type epollWaiter struct {
-	s      *EpollSelector
-	events []unix.EpollEvent
-	from   int  // the set that the events are of
-	n      int  // how many events there are
-	twice  bool // a descriptor may be in them more than once
-
-	// What follows is as it was when the core's changes were since.
-	since   uint64
-	set     int  // the set to look at
-	fd      int  // the set to wait on
-	slow    bool // the scheduler is told of a look
-	polling bool // a set is stuck: poll(2) looks and waits, by fds
-
-	fds []unix.PollFd
-}
-
-const epollEvents = 64
-
-func (s *EpollSelector) newWaiter() waiter {
-	return &epollWaiter{s: s, events: make([]unix.EpollEvent, epollEvents), since: s.changes - 1}
-}
-
-func (w *epollWaiter) look(dst []Ready) ([]Ready, error) {
-	if w.since != w.s.changes || w.polling {
-		if ready, err := w.prepare(dst); err != nil || w.polling {
-			return ready, err
-		}
-	}
-	if w.slow {
-		return w.lookSlowly(dst, w.set)
-	}
-	n, errno := epollTry(w.set, w.events)
+func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
+	b := &s.looks
+	b.fit(s.table.n)
+	n, errno := epollPwait(s.set, b.events, 0)
 	for errno == unix.EINTR {
-		n, errno = epollTry(w.set, w.events)
+		n, errno = epollPwait(s.set, b.events, 0)
 	}
 	if errno != 0 {
 		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
-	w.from, w.n, w.twice = w.set, n, false
-	if n == len(w.events) {
-		w.more()
-	}
-	return w.take(dst)
-}
-
-func (w *epollWaiter) prepare(dst []Ready) ([]Ready, error) {
-	s := w.s
-	if s.stuck != 0 {
-		if err := s.rebuild(s.stuck); err != nil {
+	b.n = n
+	if len(s.polled) > ownPolled {
+		var err error
+		if dst, err = s.lookApart(dst); err != nil {
 			return dst, err
 		}
 	}
-	s.classifyPending()
-	w.since, w.slow, w.polling = s.changes, s.slow > 0, s.stuck != 0
-	w.set, w.fd = s.set, s.set
-	if s.outer >= 0 {
-		w.fd = s.outer
-	}
-	if s.once > 0 {
-		w.set = s.outer
-	}
-	if len(w.events) > epollEvents && len(w.events) > 4*s.table.n {
-		w.events = make([]unix.EpollEvent, epollEvents)
-	}
-	if w.polling {
-		return w.pollInstead(dst)
-	}
-	w.fds = nil
-	return dst, nil
+	return s.match(dst, b, s.changes)
 }
 
-// lookSlowly tells the scheduler of the look.
-func (w *epollWaiter) lookSlowly(dst []Ready, set int) ([]Ready, error) {
-	n, errno := epollPwait(set, w.events, 0)
-	for errno == unix.EINTR {
-		n, errno = epollPwait(set, w.events, 0)
-	}
-	if errno != 0 {
-		return dst, os.NewSyscallError("epoll_wait", errno)
-	}
-	w.from, w.n, w.twice = set, n, false
-	if n == len(w.events) {
-		w.more()
-	}
-	return w.take(dst)
+// ownPolled is how many of polled are the selector's own.
+const ownPolled = 2
+
+// lookApart looks at what the kernel tells once.
+func (s *EpollSelector) lookApart(dst []Ready) ([]Ready, error) {
+	s.looked = append(s.looked[:0], s.polled[ownPolled:]...)
+	_, _, err := pollWait(s.looked, 0)
+	return s.told(dst, s.looked), err
 }
 
-// more is called when the buffer is full, and grows it until it is not. What is
-// ready comes by turns (ep_send_events puts it back at the tail), so each call
-// brings the rest before it repeats anything. An error must not lose what there is
-// already; the next look meets it again.
-func (w *epollWaiter) more() {
-	w.twice = true
-	for w.n == len(w.events) {
-		w.events = slices.Grow(w.events, len(w.events))
-		w.events = w.events[:cap(w.events)]
-		n, errno := epollPwait(w.from, w.events[w.n:], 0)
-		if errno != 0 {
-			return
+// told appends what the kernel tells once, and was polled.
+func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
+	for _, p := range fds {
+		if p.Revents == 0 {
+			continue
 		}
-		w.n += n
+		fd := int(p.Fd)
+		e := s.table.find(fd)
+		if e == nil || e.pos&epollOnce == 0 {
+			continue
+		}
+		mask := pollMask(&p) & e.events
+		if p.Revents&unix.POLLNVAL != 0 || mask != 0 && e.events&EventOnce != 0 {
+			s.remove(fd, e) // closed while registered, or about to rest
+		}
+		if p.Revents&unix.POLLNVAL == 0 && mask != 0 {
+			dst = append(dst, Ready{e.key, mask})
+		}
 	}
+	return dst
 }
 
-func (w *epollWaiter) wait(timeout time.Duration) (over bool, err error) {
-	if w.polling {
-		w.n, over, err = pollWait(w.fds, timeout)
-		return over, err
+func (s *EpollSelector) prepare() error {
+	s.since = s.changes
+	s.waits.fit(s.table.n)
+	s.waits.n = 0
+	if s.apart = s.polled != nil; s.apart {
+		if s.inSet {
+			s.leaveSet()
+		}
+		s.asleep = append(s.asleep[:0], s.polled...)
 	}
-	n, errno := epollWait(w.fd, w.events, timeout)
+	return nil
+}
+
+func (s *EpollSelector) wait(timeout time.Duration) (over bool, err error) {
+	if s.apart {
+		return s.waitApart(timeout)
+	}
+	n, errno := epollWait(s.set, s.waits.events, timeout)
 	switch errno {
 	case 0:
-		w.from, w.n, w.twice = w.fd, n, false
-		if n == len(w.events) {
-			w.more()
-		}
+		s.waits.n = n
 		return n == 0, nil
 	case unix.EINTR:
-		w.n = 0
 		return false, nil
 	}
 	return false, os.NewSyscallError("epoll_wait", errno)
 }
 
-// take matches the events with their registrations. An event that has none is
+func (s *EpollSelector) waitApart(timeout time.Duration) (over bool, err error) {
+	var limit *unix.Timespec
+	if timeout >= 0 {
+		ts := unix.NsecToTimespec(int64(timeout))
+		limit = &ts
+	}
+	n, err := unix.Ppoll(s.asleep, limit, nil)
+	switch err {
+	case nil:
+		return n == 0, nil
+	case unix.EINTR:
+		for i := range s.asleep {
+			s.asleep[i].Revents = 0
+		}
+		return false, nil
+	}
+	return false, os.NewSyscallError("ppoll", err)
+}
+
+func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
+	if s.apart {
+		dst = s.told(dst, s.asleep[ownPolled:])
+		if s.asleep[0].Revents != 0 && !s.signalled {
+			s.drain() // somebody else wrote to it
+		}
+		if s.asleep[1].Revents == 0 {
+			return dst, nil
+		}
+		s.waits.fit(s.table.n)
+		n, errno := epollPwait(s.set, s.waits.events, 0)
+		if errno != 0 {
+			return dst, nil // the next turn finds it again
+		}
+		s.waits.n, s.since = n, s.changes
+	}
+	return s.match(dst, &s.waits, s.since)
+}
+
+// match appends the events that have a registration. One that has none is
 // either older than a change which was made while the wait was on its way, and
 // doesn't come again, or of a descriptor that was closed while a duplicate
-// lives on, and comes again for ever. If nothing was changed it is the latter.
-func (w *epollWaiter) take(dst []Ready) ([]Ready, error) {
-	s := w.s
-	if w.polling {
-		return w.takePolled(dst), nil
-	}
-	start := len(dst)
-	poisoned, enclosed := false, false
-	for i := range w.events[:w.n] {
-		event := &w.events[i]
+// lives on, and comes again for ever. If nothing was changed since it is the latter.
+func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Ready, error) {
+	// Who has filled the buffer may have left something. A look has room for all,
+	// and brings again what lasts.
+	full := b.n == len(b.events) && b.n <= s.table.n
+	poisoned := false
+	for i := range b.events[:b.n] {
+		event := &b.events[i]
 		if event.Fd < 0 {
-			if event.Fd == setFd {
-				enclosed = true
-			} else if !s.signalled {
-				s.waker.drain() // somebody else wrote to it
+			if !s.signalled {
+				s.drain() // somebody else wrote to it
 			}
 			continue
 		}
-		e := s.table.find(int(event.Fd))
+		fd := int(event.Fd)
+		e := s.table.find(fd)
 		if e == nil || int32(e.gen) != event.Pad {
 			poisoned = true
 			continue
 		}
 		mask := epollMask[epollIndex(event.Events)] & e.events
-		if mask == 0 {
+		if event.Events == unix.EPOLLERR || e.pos != 0 {
+			mask = s.quiet(fd, e, event.Events, mask)
+		}
+		if mask == 0 || full && e.events&EventOnce == 0 {
 			continue
 		}
-		if w.twice {
-			if i := int(e.pos & epollPlace); start <= i && i < len(dst) && dst[i].Key == e.key {
-				dst[i].Events |= mask
-				continue
-			}
-			e.pos = e.pos&^epollPlace | uint32(len(dst))
-		}
 		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, w.n-i)
+			dst = slices.Grow(dst, b.n-i)
 		}
 		dst = append(dst, Ready{e.key, mask})
 	}
-	w.n = 0
-	if poisoned && w.since == s.changes {
-		return dst, s.rebuild(w.from)
+	b.n = 0
+	if full {
+		return s.look(dst)
 	}
-	if enclosed {
-		return w.lookSlowly(dst, s.set)
+	if poisoned && since == s.changes {
+		return dst, s.rebuild()
 	}
 	return dst, nil
 }
 
-// rebuild puts a new set in the place of one that has events which nobody can
-// take out. Out of descriptors or memory the set is stuck, and each wait tries
-// again.
-func (s *EpollSelector) rebuild(set int) error {
-	err := s.replace(set)
-	stuck := 0
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOSPC) {
-		stuck, err = set, nil
+// quiet returns the mask for a descriptor that tells of an error alone, or did. If
+// it is a socket that is no hang-up: the socket lives on, and has something in its
+// error queue. It tells of that as long as nobody has read it. If nothing but
+// EventHangup was asked for, it has to be quiet meanwhile: EPOLLET makes it so.
+// Whatever else it tells of puts it back.
+func (s *EpollSelector) quiet(fd int, e *entry, events uint32, mask EventMask) EventMask {
+	if events == unix.EPOLLERR && mask&EventHangup != 0 && isOpenSocket(fd) {
+		mask &^= EventHangup
 	}
-	if stuck == 0 || s.stuck == 0 {
-		// Who has met the same events need not do the same, and who sleeps
-		// does so on the old set, or by poll.
-		s.changes++
-		s.signal()
+	if quiet := e.pos&epollQuiet != 0; quiet != (mask == 0) {
+		e.pos ^= epollQuiet
+		s.control(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 	}
-	s.stuck, s.copies = stuck, stuck != 0
-	return err
+	return mask
 }
 
-// replace makes a new set with the registrations of an old one.
-func (s *EpollSelector) replace(set int) error {
-	inner := set == s.set
-	fd, err := s.create(!inner || s.outer < 0 || s.shared)
+// rebuild puts a new set in the place of one that has events which nobody can
+// take out.
+func (s *EpollSelector) rebuild() error {
+	fd, err := s.create()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
 	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-		if s.setOf(e.pos, e.events) != set || s.own(slot) {
+		if e.rests() || e.pos&epollOnce != 0 {
 			continue
 		}
 		err := s.control(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
@@ -602,84 +499,20 @@ func (s *EpollSelector) replace(set int) error {
 		// All other errors are of descriptors that were closed, or closed and
 		// reused, while registered: as long as that lasts they have no events.
 	}
-	if !inner {
-		if err := s.enclose(fd); err != nil {
-			return err
-		}
-	} else if s.outer >= 0 {
-		s.control(s.outer, unix.EPOLL_CTL_DEL, set, unix.EpollEvent{})
+	if err := unix.Dup3(fd, s.set, unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("dup3", err)
 	}
-	err = os.NewSyscallError("dup3", unix.Dup3(fd, set, unix.O_CLOEXEC))
-	if inner && s.outer >= 0 {
-		err = errors.Join(err, s.enclose(s.outer))
-	}
-	return err
-}
-
-// pollInstead looks by poll(2), and prepares to wait by it.
-func (w *epollWaiter) pollInstead(dst []Ready) ([]Ready, error) {
-	s := w.s
-	w.fds = append(w.fds[:0], newPollFd(s.r, EventRead))
-	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-		if !s.own(slot) {
-			w.fds = append(w.fds, newPollFd(slot, e.events))
-		}
-	}
-	var err error
-	w.n, _, err = pollWait(w.fds, 0)
-	if err != nil {
-		return dst, err
-	}
-	return w.takePolled(dst), nil
-}
-
-func (w *epollWaiter) takePolled(dst []Ready) []Ready {
-	for i := 0; w.n > 0 && i < len(w.fds); i++ {
-		p := &w.fds[i]
-		if p.Revents == 0 {
-			continue
-		}
-		w.n--
-		e := w.s.table.find(int(p.Fd))
-		switch {
-		case p.Revents&unix.POLLNVAL != 0:
-			p.Fd = -1 // closed while registered
-		case int(p.Fd) == w.s.r:
-			if !w.s.signalled {
-				w.s.waker.drain()
-			}
-		case e != nil && e.gen <= w.since:
-			if mask := pollMask(p) & e.events; mask != 0 {
-				dst = append(dst, Ready{e.key, mask})
-			}
-		}
-	}
-	return dst
-}
-
-func (s *EpollSelector) drain() {
-	s.waker.drain()
-	if s.shared {
-		s.unshare()
-	}
+	// Who sleeps does so on the old set, and may have met the same events.
+	s.changes++
+	s.signal()
+	return nil
 }
 
 func (f *epollFiles) release() {
 	if f.set >= 0 {
 		unix.Close(f.set)
 	}
-	if f.outer >= 0 {
-		unix.Close(f.outer)
-	}
 	f.waker.release()
-}
-
-// epollTry is epoll_wait without waiting. Where it can't sleep, the scheduler
-// need not be told. (epoll_wait itself is not there on every CPU, epoll_pwait is.)
-func epollTry(set int, events []unix.EpollEvent) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
-		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	return int(n), errno
 }
 
 // epollPwait counts in milliseconds; -1 never ends.

@@ -6,6 +6,7 @@ package selectors
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -114,7 +115,7 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 	unseen := func() { // an event of nobody that was gone before the blocked waits found it
 		stillBlocked(t, c) // in the kernel by now, most often
 		s.mu.Lock()
-		err := s.rebuild(s.set)
+		err := s.rebuild()
 		s.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +132,7 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 		now(t, s)
 		quiet(t, s)
 	}
-	// With the first quiet there is an outer set.
+	// With the first quiet the waits poll.
 	for _, poison := range []func(){unseen, seen, unseen, seen} {
 		poison()
 		next, w := pipe(t)
@@ -155,4 +156,82 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 			t.Errorf("Select = %v", a.err)
 		}
 	}
+}
+
+// poison leaves an event of nobody in the set: of a descriptor that was closed while
+// registered and lives on in a duplicate.
+func poison(t *testing.T, s Selector) {
+	t.Helper()
+	stale, w := pipe(t)
+	register(t, s, stale.fd, EventRead, "stale")
+	fill(t, w)
+	dup(t, stale, 0)
+	stale.close()
+	unregister(t, s, stale.fd)
+}
+
+// Out of descriptors a set can't be made anew: the wait fails, and the next one tries
+// again.
+func TestAWaitThatCantMakeItsSetAnewFailsAndTheNextTriesAgain(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("apart=%v", apart), func(t *testing.T) {
+			s := openEpoll(t)
+			if apart {
+				s.Fd()
+			}
+			r, w := pipe(t)
+			key := register(t, s, r.fd, EventRead, nil)
+			blocked := startSelects(s, Forever, 3)
+			stillBlocked(t, blocked)
+			late, lateW := pipe(t)
+			register(t, s, late.fd, EventRead, "stale")
+			kept := dup(t, late, 0)
+			late.close()
+			unregister(t, s, late.fd)
+			taken := takeAll(t, r)
+			fill(t, lateW)
+			for range 3 {
+				if a := end(t, blocked); len(a.ready) != 0 || !errors.Is(a.err, unix.EMFILE) {
+					t.Errorf("a blocked wait ends with %v, %v", format(a.ready), a.err)
+				}
+			}
+			for range 2 {
+				_, err := s.Select(0)
+				var se *os.SyscallError
+				if !errors.Is(err, unix.EMFILE) || !errors.As(err, &se) {
+					t.Errorf("Select = %v, want an *os.SyscallError around EMFILE", err)
+				}
+			}
+			// What is ready is told even so.
+			fill(t, w)
+			now(t, s, Ready{key, EventRead})
+			empty(t, r)
+			for _, d := range taken {
+				d.close()
+			}
+			idle(t, s)
+			quiet(t, s)
+			kept.close()
+		})
+	}
+}
+
+// A set that is made anew has for a moment the lowest number that is free, and that may
+// be one that was closed while registered.
+func TestAClosedNumberMayBecomeTheNewSets(t *testing.T) {
+	s := openEpoll(t)
+	r, w := pipe(t)
+	key := register(t, s, r.fd, EventRead, nil)
+	poison(t, s)
+	old, _ := pipe(t)
+	register(t, s, old.fd, EventRead, "old")
+	old.close()
+	fill(t, w)
+	now(t, s, Ready{key, EventRead})
+	empty(t, r)
+	idle(t, s)
+	blocked := startSelect(s, Forever)
+	stillBlocked(t, blocked)
+	wakeup(t, s)
+	wants(t, end(t, blocked))
 }

@@ -25,7 +25,7 @@ func TestErrorsAreCheckedInTheirOrder(t *testing.T) {
 				s.Close()
 			}
 			for _, call := range keyCalls {
-				for _, events := range []EventMask{EventRead, 0, 16} {
+				for _, events := range []EventMask{EventRead, 0, EventOnce, 32} {
 					for _, obj := range []any{nil, registered, unknown} {
 						takesEvents := call.name == "Register" || call.name == "Modify"
 						isRegister := call.name == "Register"

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -27,28 +28,23 @@ type fake struct {
 	t    *testing.T
 	core *core
 
-	// copies and forgets are the two ways in which kernels differ: whether a
-	// wait works on what was registered when it looked, and whether an event
-	// is forgotten as soon as a wait has it.
-	copies, forgets bool
+	// These are the ways in which kernels differ: whether a wait works on what was
+	// registered when it was prepared, whether an event is forgotten as soon as
+	// somebody has it, and whether a look takes the wake-up away.
+	copies, forgets, takes bool
 
 	mu       sync.Mutex
 	interest map[int]entry
 	ready    map[int]EventMask
-	up       bool          // wake was called, drain not yet
+	up       bool          // wake was called, and nobody has taken it
+	owed     bool          // wake was called while a wait was inside, and that has not seen it
 	changed  chan struct{} // closed when anything above changes
-	held     []*fakeWaiter // at a gate
-	asleep   map[*fakeWaiter]bool
-	owed     map[*fakeWaiter]bool // were in wait when wake was called
-	taken    int                  // events that were forgotten
+	gate     chan struct{} // where the wait stands, nil if it doesn't
+	inside   bool          // a wait is in the kernel
+	prepared map[int]entry
+	found    map[int]entry // what the wait has found, with its events
+	taken    int           // events that were forgotten
 	released int
-}
-
-type fakeWaiter struct {
-	k        *fake
-	interest map[int]entry
-	found    map[int]entry // with the events that were found
-	gate     chan struct{}
 }
 
 func (k *fake) change() {
@@ -66,34 +62,45 @@ func (k *fake) add(fd int, e *entry) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("add")
+	if _, ok := k.interest[fd]; ok {
+		k.t.Errorf("%d is added twice", fd)
+	}
 	k.interest[fd] = *e
 	k.change()
 	return nil
 }
 
-func (k *fake) modify(fd int, _ EventMask, e *entry) error { return k.add(fd, e) }
+func (k *fake) modify(fd int, old EventMask, e *entry) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.use("modify")
+	if k.interest[fd].events != old {
+		k.t.Errorf("%d is modified from %v, and has %v", fd, old, k.interest[fd].events)
+	}
+	k.interest[fd] = *e
+	k.change()
+	return nil
+}
 
 func (k *fake) remove(fd int, _ *entry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("remove")
+	if _, ok := k.interest[fd]; !ok {
+		k.t.Errorf("%d is removed twice", fd)
+	}
 	delete(k.interest, fd)
 	k.change()
 }
-
-func (k *fake) newWaiter() waiter { return &fakeWaiter{k: k} }
 
 func (k *fake) wake() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("wake")
-	if k.up {
-		k.t.Error("wake twice without a drain")
+	if !k.core.inside {
+		k.t.Error("wake with nobody inside")
 	}
-	k.up = true
-	for w := range k.asleep {
-		k.owed[w] = true
-	}
+	k.up, k.owed = true, true
 	k.change()
 	return nil
 }
@@ -102,10 +109,12 @@ func (k *fake) drain() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("drain")
-	if len(k.owed) > 0 {
-		k.t.Errorf("drain while %d waits haven't seen the wake-up", len(k.owed))
+	if k.owed {
+		k.t.Error("drain while the wait hasn't seen the wake-up")
 	}
-	k.up = false
+	if !k.takes {
+		k.up = false
+	}
 	k.change()
 }
 
@@ -113,8 +122,8 @@ func (k *fake) release() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("release")
-	if len(k.asleep) > 0 {
-		k.t.Errorf("release with %d waits inside", len(k.asleep))
+	if k.inside {
+		k.t.Error("release with a wait inside")
 	}
 	k.released++
 }
@@ -135,47 +144,49 @@ func (k *fake) scan(interest map[int]entry) map[int]entry {
 	return found
 }
 
-func (w *fakeWaiter) look(dst []Ready) ([]Ready, error) {
-	w.prepare(dst)
-	w.k.mu.Lock()
-	w.found = w.k.scan(w.interest)
-	w.k.mu.Unlock()
-	return w.take(dst)
-}
-
-func (w *fakeWaiter) prepare(dst []Ready) ([]Ready, error) {
-	w.k.mu.Lock()
-	w.k.use("look or prepare")
-	w.interest = make(map[int]entry)
-	for fd, e := range w.k.interest {
-		w.interest[fd] = e
+func (k *fake) look(dst []Ready) ([]Ready, error) {
+	k.mu.Lock()
+	k.use("look")
+	if k.takes {
+		k.up = false
 	}
-	w.k.mu.Unlock()
-	return dst, nil
+	found := k.scan(k.interest)
+	k.mu.Unlock()
+	return k.match(dst, found)
 }
 
-// atGates returns how many waits stand at gates.
-func (k *fake) atGates() int {
+func (k *fake) prepare() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.held)
+	k.use("prepare")
+	k.prepared = maps.Clone(k.interest)
+	return nil
+}
+
+// atGate reports whether a wait stands at a gate.
+func (k *fake) atGate() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.gate != nil
 }
 
 // stop waits at a gate.
-func (w *fakeWaiter) stop() {
-	w.k.mu.Lock()
-	w.gate = make(chan struct{})
-	w.k.held = append(w.k.held, w)
-	w.k.mu.Unlock()
-	<-w.gate
+func (k *fake) stop() {
+	gate := make(chan struct{})
+	k.mu.Lock()
+	k.gate = gate
+	k.mu.Unlock()
+	<-gate
 }
 
-func (w *fakeWaiter) wait(timeout time.Duration) (over bool, err error) {
-	k := w.k
+func (k *fake) wait(timeout time.Duration) (over bool, err error) {
 	k.mu.Lock()
-	k.asleep[w] = true
+	if k.inside {
+		k.t.Error("two waits inside")
+	}
+	k.inside = true
 	k.mu.Unlock()
-	w.stop()
+	k.stop()
 	var timer <-chan time.Time
 	if timeout >= 0 {
 		timer = time.After(timeout)
@@ -183,12 +194,15 @@ func (w *fakeWaiter) wait(timeout time.Duration) (over bool, err error) {
 	for {
 		k.mu.Lock()
 		k.use("wait")
-		interest := w.interest
+		interest := k.prepared
 		if !k.copies {
 			interest = k.interest
 		}
-		w.found = k.scan(interest)
-		changed, out := k.changed, k.up || over || len(w.found) > 0
+		k.found = k.scan(interest)
+		changed, out := k.changed, k.up || over || len(k.found) > 0
+		if out && k.takes {
+			k.up = false
+		}
 		k.mu.Unlock()
 		if out {
 			break
@@ -199,21 +213,23 @@ func (w *fakeWaiter) wait(timeout time.Duration) (over bool, err error) {
 			over = true
 		}
 	}
-	w.stop()
+	k.stop()
 	k.mu.Lock()
-	delete(k.asleep, w)
-	delete(k.owed, w)
+	k.inside, k.owed = false, false
 	k.mu.Unlock()
-	return over && len(w.found) == 0, nil
+	return over && len(k.found) == 0, nil
 }
 
-func (w *fakeWaiter) take(dst []Ready) ([]Ready, error) {
-	for fd, found := range w.found {
-		if e := w.k.core.table.find(fd); e != nil && e.gen == found.gen {
-			dst = append(dst, Ready{e.key, found.events})
+func (k *fake) take(dst []Ready) ([]Ready, error) { return k.match(dst, k.found) }
+
+func (k *fake) match(dst []Ready, found map[int]entry) ([]Ready, error) {
+	for fd, f := range found {
+		if e := k.core.table.find(fd); e != nil && e.gen == f.gen && !e.rests() {
+			dst = append(dst, Ready{e.key, f.events})
+		} else if k.forgets {
+			k.taken-- // dropped for a reason
 		}
 	}
-	w.found = nil
 	return dst, nil
 }
 
@@ -243,33 +259,29 @@ type fakeWait struct {
 	err     error
 }
 
-func newPlay(t *testing.T, copies, forgets bool) *play {
+func newPlay(t *testing.T, copies, forgets, takes bool) *play {
 	k := &fake{
-		t: t, core: new(core), copies: copies, forgets: forgets,
+		t: t, core: new(core), copies: copies, forgets: forgets, takes: takes,
 		interest: make(map[int]entry), ready: make(map[int]EventMask), changed: make(chan struct{}),
-		asleep: make(map[*fakeWaiter]bool), owed: make(map[*fakeWaiter]bool),
 	}
-	k.core.init(k, k, copies)
-	// The fake's kernel counts by the clock of the bubble.
-	began := time.Now()
-	k.core.now = func() time.Duration { return time.Since(began) }
+	k.core.copies = copies
+	k.core.init(k, k)
 	return &play{t: t, s: k.core, k: k}
 }
 
 // eachPlay runs a play with each sort of kernel, in a bubble whose time stands
 // still as long as anybody can go on.
 func eachPlay(t *testing.T, f func(p *play)) {
-	for _, copies := range []bool{false, true} {
-		for _, forgets := range []bool{false, true} {
-			t.Run(fmt.Sprintf("copies=%v,forgets=%v", copies, forgets), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					p := newPlay(t, copies, forgets)
-					f(p)
-					p.close()
-					p.settle()
-				})
+	for kind := range 8 {
+		copies, forgets, takes := kind&1 != 0, kind&2 != 0, kind&4 != 0
+		t.Run(fmt.Sprintf("copies=%v,forgets=%v,takes=%v", copies, forgets, takes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlay(t, copies, forgets, takes)
+				f(p)
+				p.close()
+				p.settle()
 			})
-		}
+		})
 	}
 }
 
@@ -309,14 +321,17 @@ func (p *play) begin(timeout time.Duration, withContext bool) *fakeWait {
 	return w
 }
 
-// open lets the i-th wait that stands at a gate go on.
-func (p *play) open(i int) {
+// open lets the wait that stands at a gate go on, if there is one.
+func (p *play) open() {
 	p.k.mu.Lock()
-	w := p.k.held[i]
-	p.k.held = append(p.k.held[:i:i], p.k.held[i+1:]...)
+	gate := p.k.gate
+	p.k.gate = nil
 	p.k.mu.Unlock()
-	p.note("open %d of %d", i, p.k.atGates()+1)
-	close(w.gate)
+	if gate == nil {
+		return
+	}
+	p.note("open")
+	close(gate)
 	synctest.Wait()
 }
 
@@ -394,15 +409,12 @@ func (p *play) close() {
 func (p *play) settle() {
 	p.t.Helper()
 	for n := 0; ; n++ {
-		p.k.mu.Lock()
-		gates, up := len(p.k.held), p.k.up
-		p.k.mu.Unlock()
-		if gates > 0 {
-			p.open(0)
+		if p.k.atGate() {
+			p.open()
 		} else if p.late() {
 			p.sleep(10 * time.Millisecond) // a kernel counts from when it was entered
 		} else {
-			if up {
+			if p.k.up && !p.k.takes { // else one that came late wakes a wait for nothing, once
 				p.fail("all sleep, and a wake-up is still there")
 			}
 			break
@@ -451,8 +463,17 @@ func (p *play) settle() {
 	if p.k.forgets && !p.closed && reports != p.k.taken {
 		p.fail("%d events left the kernel, %d were reported", p.k.taken, reports)
 	}
-	if p.s.blocked != blocked || p.s.waits != blocked || p.s.signalled {
-		p.fail("%d waits, blocked=%d, waits=%d, signalled=%v", blocked, p.s.blocked, p.s.waits, p.s.signalled)
+	if waits := waitsOf(p.s); waits != blocked || p.s.inside != (blocked > 0) || p.s.signalled {
+		p.fail("%d waits, the core has %d, inside=%v, signalled=%v", blocked, waits, p.s.inside, p.s.signalled)
+	}
+	told := make(map[*SelectorKey]bool)
+	for _, w := range p.waits {
+		for _, r := range w.ready {
+			if r.Key.Events&EventOnce != 0 && told[r.Key] {
+				p.fail("%v is told twice", r.Key)
+			}
+			told[r.Key] = true
+		}
 	}
 	if p.closed && p.k.released != 1 {
 		p.fail("released %d times", p.k.released)
@@ -473,7 +494,9 @@ func (p *play) late() bool {
 func (p *play) sleepers(n int) (waits []*fakeWait) {
 	for range n {
 		waits = append(waits, p.begin(Forever, false))
-		p.open(0)
+		if len(waits) == 1 {
+			p.open()
+		}
 	}
 	return waits
 }

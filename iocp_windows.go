@@ -42,9 +42,10 @@ type IOCPSelector struct {
 	leaving map[windows.Handle]uint32
 	late    int // registrations that wait for the packet of a cancelled poll
 
-	looks  uint64
-	reaper *iocpWaiter // nil until it is needed
-	state  socketState
+	count uint64 // of looks
+	looks iocpPackets
+	waits iocpPackets
+	state socketState
 }
 
 // NewIOCPSelector returns a selector that waits by a completion port. It fails
@@ -63,7 +64,7 @@ func NewIOCPSelector() (*IOCPSelector, error) {
 		port.release()
 		return nil, err
 	}
-	s.init(s, port, false)
+	s.init(s, port)
 	return s, nil
 }
 
@@ -103,11 +104,8 @@ func (s *IOCPSelector) allocate() (uint32, error) {
 // reap takes the packets that are there. What they report, the next look finds
 // again.
 func (s *IOCPSelector) reap() {
-	if s.reaper == nil {
-		s.reaper = s.newWaiter().(*iocpWaiter)
-	}
-	if s.reaper.receive(0) == nil {
-		s.reaper.take(nil)
+	if s.receive(&s.looks, 0) == nil {
+		s.decode(nil, &s.looks, 0)
 	}
 }
 
@@ -159,13 +157,13 @@ func afdMask(answer uint32) (events EventMask) {
 // number names no socket any more.
 func (s *IOCPSelector) ask(i uint32) error {
 	p := s.port.poll(i)
-	if err := s.port.ask(i, afdInterest[p.events]); err != nil {
+	if err := s.port.ask(i, afdInterest[p.events&allEvents]); err != nil {
 		return err
 	}
 	p.state = pollPending
 	p.asked = p.events
 	p.kept = false
-	p.look = s.looks
+	p.look = s.count
 	return nil
 }
 
@@ -232,7 +230,7 @@ func (s *IOCPSelector) add(fd int, e *entry) error {
 // left out when it comes.
 func (s *IOCPSelector) modify(fd int, _ EventMask, e *entry) error {
 	p := s.port.poll(e.pos)
-	if p.state == pollPending && p.id != 0 && afdInterest[e.events]&^afdInterest[p.asked] == 0 {
+	if p.state == pollPending && p.id != 0 && afdInterest[e.events&allEvents]&^afdInterest[p.asked&allEvents] == 0 {
 		if id, err := s.socketID(windows.Handle(fd)); err == nil && id == p.id {
 			p.events = e.events
 			p.kept = true
@@ -291,105 +289,93 @@ type socketState struct {
 // soBspState is SO_BSP_STATE, which gives both addresses of a socket at once.
 const soBspState = 0x1009
 
-// An iocpWaiter has the buffer for the packets.
-type iocpWaiter struct {
-	s       *IOCPSelector
+// iocpPackets have room for packets.
+type iocpPackets struct {
 	packets []overlappedEntry
-	n       int // how many packets there are
-}
-
-func (s *IOCPSelector) newWaiter() waiter {
-	return &iocpWaiter{s: s, packets: make([]overlappedEntry, 64)}
+	n       int // how many there are
 }
 
 // look asks for what was reported, and takes the packets. One of a request
 // that is older than this look may tell what has changed since, so that is asked
 // again. It is called before each wait, which finds no old packets then.
-func (w *iocpWaiter) look(dst []Ready) ([]Ready, error) {
-	s := w.s
-	s.looks++
+func (s *IOCPSelector) look(dst []Ready) ([]Ready, error) {
+	s.count++
 	if err := s.askQueued(); err != nil {
 		return dst, err
 	}
+	b := &s.looks
 	for timeout := time.Duration(0); ; {
-		if err := w.receive(timeout); err != nil {
+		if err := s.receive(b, timeout); err != nil {
 			return dst, err
 		}
-		n := w.n
+		n := b.n
 		asked := false
-		dst, asked = w.decode(dst, s.looks)
+		dst, asked = s.decode(dst, b, s.count)
 		if asked {
 			timeout = 0
 			continue
 		}
-		// If others are blocked, the packet may be in their hands.
-		if s.late == 0 || s.blocked > 0 || n == 0 && timeout > 0 {
+		// If the leader is in the kernel, the packet may be in its hands.
+		if s.late == 0 || s.inside || n == 0 && timeout > 0 {
 			break
 		}
 		timeout = cancelGrace
 	}
-	s.askForOthers()
+	if s.inside {
+		// The leader would sleep through what comes next. An error comes again at
+		// the next look.
+		s.askQueued()
+	}
 	return dst, nil
 }
 
-func (w *iocpWaiter) prepare(dst []Ready) ([]Ready, error) {
-	return w.look(dst)
-}
+func (s *IOCPSelector) prepare() error { return s.askQueued() }
 
 // wait leaves the packets in the buffer. It never says that the time is over:
 // the system counts from its last tick.
-func (w *iocpWaiter) wait(timeout time.Duration) (over bool, err error) {
-	port := w.s.port
-	armed := timeout > 0 && port.timer.arm(port.handle, timeout)
-	err = w.receive(timeout)
+func (s *IOCPSelector) wait(timeout time.Duration) (over bool, err error) {
+	armed := timeout > 0 && s.port.timer.arm(s.port.handle, timeout)
+	err = s.receive(&s.waits, timeout)
 	if armed {
-		port.timer.disarm()
+		s.port.timer.disarm()
 	}
 	return false, err
 }
 
-func (w *iocpWaiter) take(dst []Ready) ([]Ready, error) {
-	dst, _ = w.decode(dst, 0)
-	w.s.askForOthers()
+func (s *IOCPSelector) take(dst []Ready) ([]Ready, error) {
+	dst, _ = s.decode(dst, &s.waits, 0)
 	return dst, nil
 }
 
-// askForOthers asks at once for what was reported if others are blocked: they
-// would sleep through what comes next.
-func (s *IOCPSelector) askForOthers() {
-	if s.blocked > 0 {
-		// An error comes again at the next look.
-		s.askQueued()
-	}
-}
-
 // receive fills the buffer, and grows it until not all of it is needed.
-func (w *iocpWaiter) receive(timeout time.Duration) error {
-	w.n = 0
+func (s *IOCPSelector) receive(b *iocpPackets, timeout time.Duration) error {
+	if b.packets == nil {
+		b.packets = make([]overlappedEntry, 8)
+	}
+	b.n = 0
 	for {
-		n, err := w.s.port.receive(w.packets[w.n:], timeout)
-		w.n += n
-		if err != nil && w.n == 0 {
+		n, err := s.port.receive(b.packets[b.n:], timeout)
+		b.n += n
+		if err != nil && b.n == 0 {
 			return err
 		}
-		if err != nil || w.n < len(w.packets) {
+		if err != nil || b.n < len(b.packets) {
 			return nil // an error must not lose the packets
 		}
-		w.packets = slices.Grow(w.packets, len(w.packets))
-		w.packets = w.packets[:cap(w.packets)]
+		b.packets = slices.Grow(b.packets, len(b.packets))
+		b.packets = b.packets[:cap(b.packets)]
 		timeout = 0
 	}
 }
 
 // decode appends what the packets report to dst, without answers to requests
 // from before the given look, and says whether it has asked anything again.
-func (w *iocpWaiter) decode(dst []Ready, look uint64) (_ []Ready, asked bool) {
-	s := w.s
-	for k := range w.packets[:w.n] {
-		if w.packets[k].key != pollKey {
+func (s *IOCPSelector) decode(dst []Ready, b *iocpPackets, look uint64) (_ []Ready, asked bool) {
+	for k := range b.packets[:b.n] {
+		if b.packets[k].key != pollKey {
 			continue
 		}
-		i := uint32(w.packets[k].context - 1)
+		i := uint32(b.packets[k].context - 1)
 		p := s.port.poll(i)
 		// An empty answer to a new request can come again and again.
 		again := p.look < look || p.kept || p.state == pollCancelled
@@ -409,7 +395,7 @@ func (w *iocpWaiter) decode(dst []Ready, look uint64) (_ []Ready, asked bool) {
 		case p.look < look, p.status.Status == windows.STATUS_CANCELLED, p.info.numberOfHandles == 0:
 		case p.status.Status>>30 == 3:
 			// The severity is error: who reads or writes will meet it.
-			mask = p.events
+			mask = p.events & allEvents
 		case p.info.events&afdLocalClose != 0 && !p.kept:
 			continue
 		default:
@@ -424,17 +410,10 @@ func (w *iocpWaiter) decode(dst []Ready, look uint64) (_ []Ready, asked bool) {
 			s.queue(i)
 		}
 	}
-	w.n = 0
+	b.n = 0
 	return dst, asked
 }
 
-func (s *IOCPSelector) wake() error {
-	s.port.waking.Store(true)
-	err := s.port.post()
-	if err != nil {
-		s.port.waking.Store(false) // the core won't call drain
-	}
-	return err
-}
+func (s *IOCPSelector) wake() error { return s.port.post() }
 
-func (s *IOCPSelector) drain() { s.port.waking.Store(false) }
+func (s *IOCPSelector) drain() {}

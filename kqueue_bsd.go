@@ -11,7 +11,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -55,21 +54,34 @@ type KqueueSelector struct {
 	// by mu.
 	steady map[int]EventMask
 
-	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
-	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
-	// one wait out of the kernel, and as long as waking is set whoever is
-	// taken out passes it on to the next. It can't be level-triggered:
-	// NetBSD before 10 and DragonFly take a knote off the queue while they
-	// look at it, and who finds the queue empty meanwhile sleeps on, although
-	// it is put back (kqueue_scan in sys/kern/kern_event.c).
-	waking atomic.Bool
+	looks, waits kqueueEvents
 }
 
 // kqueueFiles are a selector's descriptors.
 type kqueueFiles struct {
-	fd   int    // the kqueue
-	pipe *waker // nil if there is EVFILT_USER
+	fd int // the kqueue
+
+	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
+	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
+	// somebody out of the kernel, and if that is a look, the core wakes the wait
+	// again. It can't be level-triggered: NetBSD before 10 and DragonFly take a
+	// knote off the queue while they look at it, and who finds the queue empty
+	// meanwhile sleeps on, although it is put back (kqueue_scan in
+	// sys/kern/kern_event.c).
+	pipe *waker
 }
+
+// kqueueEvents have room for events: up to three for a descriptor. If it is filled,
+// there may be more of them.
+type kqueueEvents struct {
+	events []unix.Kevent_t // never empty: then kevent doesn't wait
+	n      int             // how many events there are
+	since  uint64          // the core's changes when they were asked for
+	atOnce bool            // something is ready for good: the wait doesn't sleep
+}
+
+// firstEvents is how many there is room for at first.
+const firstEvents = 4
 
 // NewKqueueSelector returns a selector that waits by kqueue(2). It fails with
 // an *os.SyscallError where the system is out of descriptors (EMFILE, ENFILE),
@@ -104,7 +116,9 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 			return nil, err
 		}
 	}
-	s.init(s, files, false)
+	s.looks.events = make([]unix.Kevent_t, firstEvents)
+	s.waits.events = make([]unix.Kevent_t, firstEvents)
+	s.init(s, files)
 	return s, nil
 }
 
@@ -394,25 +408,13 @@ func (s *KqueueSelector) remove(fd int, e *entry) {
 	delete(s.steady, fd)
 }
 
-// A kqueueWaiter has the buffer for the events: up to three for a descriptor.
-// If it is filled, there may be more of them.
-type kqueueWaiter struct {
-	s      *KqueueSelector
-	events []unix.Kevent_t // never empty: then kevent doesn't wait
-	n      int             // how many events there are
-	since  uint64          // the core's changes when look was called
-}
-
-func (s *KqueueSelector) newWaiter() waiter {
-	return &kqueueWaiter{s: s, events: make([]unix.Kevent_t, 64)}
-}
-
-func (w *kqueueWaiter) look(dst []Ready) ([]Ready, error) {
-	w.since = w.s.changes
+func (s *KqueueSelector) look(dst []Ready) ([]Ready, error) {
+	b := &s.looks
+	b.since = s.changes
 	for {
-		err := w.receive(0)
+		err := s.receive(b, 0)
 		if err == nil {
-			return w.take(dst)
+			return s.match(dst, b), nil
 		}
 		if err != unix.EINTR {
 			return dst, os.NewSyscallError("kevent", err)
@@ -420,67 +422,60 @@ func (w *kqueueWaiter) look(dst []Ready) ([]Ready, error) {
 	}
 }
 
-func (w *kqueueWaiter) prepare(dst []Ready) ([]Ready, error) {
-	w.since = w.s.changes
-	return dst, nil
+func (s *KqueueSelector) prepare() error {
+	s.waits.since = s.changes
+	s.waits.atOnce = len(s.steady) > 0
+	return nil
 }
 
-func (w *kqueueWaiter) wait(timeout time.Duration) (over bool, err error) {
-	err = w.receive(timeout)
+func (s *KqueueSelector) wait(timeout time.Duration) (over bool, err error) {
+	b := &s.waits
+	if b.atOnce {
+		timeout = 0
+	}
+	err = s.receive(b, timeout)
 	if err == unix.EINTR {
 		return false, nil
 	}
-	return w.n == 0 && err == nil, os.NewSyscallError("kevent", err)
+	return b.n == 0 && err == nil && !b.atOnce, os.NewSyscallError("kevent", err)
 }
+
+func (s *KqueueSelector) take(dst []Ready) ([]Ready, error) { return s.match(dst, &s.waits), nil }
 
 // receive fills the buffer, and grows it until not all of it is needed. A knote
 // that was reported goes to the end of the kernel's queue (kqueue_scan), so
 // the calls after the first bring the rest before they repeat anything. A
 // negative timeout never ends.
-func (w *kqueueWaiter) receive(timeout time.Duration) error {
+func (s *KqueueSelector) receive(b *kqueueEvents, timeout time.Duration) error {
 	limit := unix.NsecToTimespec(int64(timeout))
 	tp := &limit
 	if timeout < 0 {
 		tp = nil
 	}
-	n, err := unix.Kevent(w.s.fd, nil, w.events, tp)
-	w.n = max(n, 0)
+	n, err := unix.Kevent(s.fd, nil, b.events, tp)
+	b.n = max(n, 0)
 	if err != nil && err != unix.ETIMEDOUT {
 		// ETIMEDOUT is a mere timeout on macOS (golang/go#59679).
 		return err
 	}
-	for w.n == len(w.events) {
-		w.events = slices.Grow(w.events, len(w.events))
-		w.events = w.events[:cap(w.events)]
+	for b.n == len(b.events) {
+		b.events = slices.Grow(b.events, len(b.events))
+		b.events = b.events[:cap(b.events)]
 		limit = unix.Timespec{}
 		// An error here must not lose what there is already.
-		n, err := unix.Kevent(w.s.fd, nil, w.events[w.n:], &limit)
+		n, err := unix.Kevent(s.fd, nil, b.events[b.n:], &limit)
 		if err != nil {
 			break
 		}
-		w.n += n
-	}
-	if w.s.waking.Load() && w.woken() {
-		return w.s.pass()
+		b.n += n
 	}
 	return nil
-}
-
-// woken reports whether the wake-up is among the events.
-func (w *kqueueWaiter) woken() bool {
-	for i := range w.events[:w.n] {
-		event := &w.events[i]
-		if filterOf(event) == userFilter || w.s.pipe != nil && int(event.Ident) == w.s.pipe.r {
-			return true
-		}
-	}
-	return false
 }
 
 // filterOf returns an event's filter, which x/sys has unsigned on NetBSD.
 func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
 
-// take matches the events with their registrations.
+// match appends the events that have a registration.
 //
 // What the kernel won't report again by itself is added again, so that it
 // reports it as long as it holds, of the file that the number names by now.
@@ -489,21 +484,19 @@ func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
 // become writable, when the other end is closed (pipeclose, by
 // knlist_cleardel), and to those of a terminal that goes away. These can't be
 // added again, and have hung up for good.
-func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
-	s := w.s
+func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 	start := len(dst)
-	dst = slices.Grow(dst, w.n/2) // two events may be one row
-	for i := range w.events[:w.n] {
-		event := &w.events[i]
+	for i := range b.events[:b.n] {
+		event := &b.events[i]
 		if filterOf(event) == userFilter {
 			continue
 		}
 		fd := int(event.Ident)
 		e := s.table.find(fd)
-		if e == nil {
+		if e == nil || e.rests() {
 			continue
 		}
-		if e.gen <= w.since && event.Flags&unix.EV_ONESHOT == 0 {
+		if e.gen <= b.since && event.Flags&unix.EV_ONESHOT == 0 {
 			mask := e.mask(event)
 			if mask == 0 {
 				continue
@@ -516,7 +509,7 @@ func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
 			}
 		}
 	}
-	w.n = 0
+	b.n = 0
 	for fd, events := range s.steady {
 		if checkOpen(fd) != nil {
 			// Closed while registered.
@@ -528,7 +521,7 @@ func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
 			dst = merge(dst, start, e, mask)
 		}
 	}
-	return dst, nil
+	return dst
 }
 
 // mask returns the mask for an event, 0 if it is nothing that was asked for.
@@ -540,7 +533,7 @@ func (w *kqueueWaiter) take(dst []Ready) ([]Ready, error) {
 func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0
 	if end && e.pos&socket == 0 {
-		return e.events
+		return e.events & allEvents
 	}
 	switch filter := filterOf(event); {
 	case filter == unix.EVFILT_READ:
@@ -585,29 +578,22 @@ func merge(dst []Ready, start int, e *entry, mask EventMask) []Ready {
 	return append(dst, Ready{e.key, mask})
 }
 
-func (s *KqueueSelector) wake() error {
-	s.waking.Store(true)
-	if s.pipe != nil {
-		return s.pipe.wake()
-	}
-	return os.NewSyscallError("kevent", s.pass())
-}
-
-// pass wakes one wait, which may be the next one: the kernel looks at the pipe
-// again, and finds the byte that wake wrote, or the event is triggered.
-// NOTE_TRIGGER goes without EV_CLEAR, which would take it back
+// wake triggers the event, or makes the kernel look at the pipe again, which has a
+// byte then. NOTE_TRIGGER goes without EV_CLEAR, which would take it back
 // (filt_usertouch on FreeBSD).
-func (s *KqueueSelector) pass() error {
-	if s.pipe != nil {
-		return s.update(s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0)
+func (s *KqueueSelector) wake() error {
+	if s.pipe == nil {
+		return os.NewSyscallError("kevent", s.update(wakeIdent, userFilter, 0, noteTrigger))
 	}
-	return s.update(wakeIdent, userFilter, 0, noteTrigger)
+	if err := s.pipe.wake(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("kevent", s.update(s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
 }
 
 // drain leaves an event that was triggered once too often: it wakes a wait for
 // nothing, once.
 func (s *KqueueSelector) drain() {
-	s.waking.Store(false)
 	if s.pipe != nil {
 		s.pipe.drain()
 	}

@@ -25,3 +25,5 @@ const (
 // deafToClose reports whether a socket's filter for writing isn't told when the
 // peer closes.
 func deafToClose(int) bool { return false }
+
+const clockMonotonic = unix.CLOCK_MONOTONIC

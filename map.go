@@ -4,16 +4,22 @@
 
 package selectors
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // An entry is one registration.
 type entry struct {
 	key    *SelectorKey // nil if the entry is free; its fields may have been written to by a caller
 	obj    *object      // of the key's file object, nil if there is no need to find it by that
 	gen    uint64       // tells this registration from others of the same number
-	events EventMask    // those of key, without a detour through its memory
+	events EventMask    // those of key, without a detour through its memory; EventOnce alone while it rests
 	pos    uint32       // the backend's
 }
+
+// rests reports whether a key with EventOnce was told of, and not armed again.
+func (e *entry) rests() bool { return e.events == EventOnce }
 
 // An object is a file object that is no number and can be compared. It keeps the
 // descriptors under which it is registered, the oldest one first: it had more
@@ -30,11 +36,12 @@ type object struct {
 // costs one page. A page that gets empty is given up, but for one.
 type table struct {
 	pages []*page
+	first uint // the number of the first page
 	spare *page
 	n     int
 }
 
-const pageSize = 64
+const pageSize = 16
 
 type page struct {
 	entries [pageSize]entry
@@ -44,10 +51,11 @@ type page struct {
 // find returns the entry of a descriptor, nil if it has none.
 func (t *table) find(fd int) *entry {
 	slot := uint(fd) >> slotShift
-	if slot/pageSize >= uint(len(t.pages)) {
+	i := slot/pageSize - t.first
+	if i >= uint(len(t.pages)) {
 		return nil
 	}
-	p := t.pages[slot/pageSize]
+	p := t.pages[i]
 	if p == nil {
 		return nil
 	}
@@ -61,10 +69,18 @@ func (t *table) find(fd int) *entry {
 // has taken it: a number out of the blue could ask for any amount of memory.
 func (t *table) insert(fd int, e *entry) {
 	slot := uint(fd) >> slotShift
-	for uint(len(t.pages)) <= slot/pageSize {
+	number := slot / pageSize
+	switch {
+	case len(t.pages) == 0:
+		t.first = number
+	case number < t.first:
+		t.pages = slices.Insert(t.pages, 0, make([]*page, t.first-number)...)
+		t.first = number
+	}
+	for uint(len(t.pages)) <= number-t.first {
 		t.pages = append(t.pages, nil)
 	}
-	p := &t.pages[slot/pageSize]
+	p := &t.pages[number-t.first]
 	if *p == nil {
 		if t.spare == nil {
 			t.spare = new(page)
@@ -79,19 +95,20 @@ func (t *table) insert(fd int, e *entry) {
 // remove takes the entry of a descriptor out.
 func (t *table) remove(fd int) {
 	slot := uint(fd) >> slotShift
-	p := t.pages[slot/pageSize]
-	p.entries[slot%pageSize] = entry{}
-	p.n--
+	p := &t.pages[slot/pageSize-t.first]
+	(*p).entries[slot%pageSize] = entry{}
+	(*p).n--
 	t.n--
-	if p.n == 0 {
-		t.pages[slot/pageSize], t.spare = nil, p
+	if (*p).n == 0 {
+		*p, t.spare = nil, *p
 	}
 }
 
 // next returns the first entry at or after a slot, and its slot.
 func (t *table) next(slot int) (int, *entry) {
-	for ; slot < len(t.pages)*pageSize; slot++ {
-		p := t.pages[slot/pageSize]
+	first := int(t.first) * pageSize
+	for slot = max(slot, first); slot < first+len(t.pages)*pageSize; slot++ {
+		p := t.pages[(slot-first)/pageSize]
 		if p == nil {
 			slot |= pageSize - 1
 		} else if e := &p.entries[slot%pageSize]; e.key != nil {

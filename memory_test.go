@@ -14,7 +14,7 @@ import (
 func TestTheTableGivesItsPagesBack(t *testing.T) {
 	const n = 100_000
 	s := new(core)
-	s.init(nothing{}, nothing{}, false)
+	s.init(nothing{}, nothing{})
 	before := heap()
 	for i := range n {
 		if _, err := s.Register((i+1)<<slotShift, EventRead, nil); err != nil {

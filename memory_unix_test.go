@@ -14,34 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Many waits that found much at once leave no buffers for that behind, but for a
-// few.
-func TestManyWaitsLeaveFewBuffersBehind(t *testing.T) {
-	const waits, descriptors = 100, 150
-	each(t, func(t *testing.T, s Selector) {
-		r, w := pipe(t)
-		for range descriptors {
-			register(t, s, dup(t, r, 0).fd, EventRead, nil)
-		}
-		b := observe(s)
-		c := startSelects(s, Forever, waits)
-		if n := b.kept.Load(); n < waits {
-			t.Errorf("%d waits have %d buffers", waits, n)
-		}
-		fill(t, w)
-		for range waits {
-			if a := end(t, c); a.err != nil || len(a.ready) == 0 {
-				t.Fatal(format(a.ready), a.err)
-			}
-		}
-		eventually("the buffers are collected", func() bool {
-			runtime.GC()
-			return b.kept.Load() <= waits/5
-		})
-		runtime.KeepAlive(s)
-	})
-}
-
 // openAndDrop opens a selector that nobody closes, and returns its descriptors.
 func openAndDrop(t *testing.T, tt selectorUnderTest) (fds []int) {
 	before := openDescriptors()

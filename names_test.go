@@ -65,8 +65,9 @@ type fullSelector interface {
 }
 
 func TestEventsHaveTheirValues(t *testing.T) {
-	if EventRead != 1 || EventWrite != 2 || EventPriority != 4 || EventHangup != 8 {
-		t.Errorf("EventRead, EventWrite, EventPriority, EventHangup = %d, %d, %d, %d", EventRead, EventWrite, EventPriority, EventHangup)
+	if EventRead != 1 || EventWrite != 2 || EventPriority != 4 || EventHangup != 8 || EventOnce != 16 {
+		t.Errorf("EventRead, EventWrite, EventPriority, EventHangup, EventOnce = %d, %d, %d, %d, %d",
+			EventRead, EventWrite, EventPriority, EventHangup, EventOnce)
 	}
 	if reflect.TypeOf(EventRead).Kind() != reflect.Uint32 {
 		t.Errorf("an EventMask is %v", reflect.TypeOf(EventRead).Kind())
@@ -89,8 +90,10 @@ func TestEventMaskStringNamesTheEvents(t *testing.T) {
 		{EventWrite | 0x40, "EventWrite|0x40"},
 		{EventHangup, "EventHangup"},
 		{EventRead | EventHangup, "EventRead|EventHangup"},
-		{0x80000010, "0x80000010"},
-		{math.MaxUint32, "EventRead|EventWrite|EventPriority|EventHangup|0xfffffff0"},
+		{EventOnce, "EventOnce"},
+		{EventRead | EventOnce, "EventRead|EventOnce"},
+		{0x80000010, "EventOnce|0x80000000"},
+		{math.MaxUint32, "EventRead|EventWrite|EventPriority|EventHangup|EventOnce|0xffffffe0"},
 	} {
 		if got := tt.mask.String(); got != tt.want {
 			t.Errorf("EventMask(%d) is %q, want %q", uint32(tt.mask), got, tt.want)

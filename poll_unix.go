@@ -46,31 +46,30 @@ import (
 //     nobody has taken it (so_poll).
 type PollSelector struct {
 	core
-	*pollFiles
-
-	// fds is what a wait passes to the kernel: the waker, then the registered
-	// descriptors, without those that were found closed. An entry's pos is
-	// its index here, 0 if it has none. Each waiter has a copy, since the
-	// kernel writes to it.
-	fds []unix.PollFd
-
-	// moved has the indexes in fds that were written to, and first counts
-	// those that were dropped from its front: once there are as many as in
-	// fds it is cheaper to copy that.
-	moved []int
-	first uint64
-}
-
-// pollFiles are a selector's descriptors, of a PollSelector or a SelectSelector.
-type pollFiles struct {
 	*waker
-	alarms alarms
+
+	// fds is what is passed to the kernel: the waker, then the registered
+	// descriptors, without those that were found closed. An entry's pos is
+	// its index here, 0 if it has none.
+	fds          []unix.PollFd
+	looks, waits pollFds
 }
 
-func (f *pollFiles) release() {
-	f.waker.release()
-	f.alarms.release()
+// pollFds are a copy of a PollSelector's descriptors, which the kernel writes to.
+type pollFds struct {
+	fds   []unix.PollFd
+	n     int    // how many have an answer
+	since uint64 // the core's changes when they were copied
+	stale bool   // they have to be copied in any case
+
+	// leftOut says that some were left out that have nothing to tell, and would end
+	// each wait, nap that the wait is without them, and so a short one.
+	leftOut, nap bool
 }
+
+// napTime is how often a socket is looked at that has an error and nothing to tell:
+// EventHangup alone was asked for, and poll can't be asked for no errors.
+const napTime = 50 * time.Millisecond
 
 // NewPollSelector returns a selector that waits by poll(2). It fails with an
 // *os.SyscallError where that is not permitted, or out of descriptors.
@@ -79,13 +78,14 @@ func NewPollSelector() (*PollSelector, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &PollSelector{pollFiles: &pollFiles{waker: k}}
+	s := &PollSelector{waker: k}
 	s.fds = []unix.PollFd{newPollFd(k.r, EventRead)}
 	if _, _, err := pollWait(s.fds, 0); err != nil {
 		k.release()
 		return nil, err
 	}
-	s.init(s, s.pollFiles, true)
+	s.copies, s.looks.stale, s.waits.stale = true, true, true
+	s.init(s, k)
 	return s, nil
 }
 
@@ -100,7 +100,6 @@ func (s *PollSelector) add(fd int, e *entry) error {
 	}
 	e.pos = uint32(len(s.fds))
 	s.fds = append(s.fds, p)
-	s.move(len(s.fds) - 1)
 	return nil
 }
 
@@ -117,7 +116,6 @@ func (s *PollSelector) modify(fd int, _ EventMask, e *entry) error {
 		return s.add(fd, e)
 	}
 	s.fds[e.pos] = p
-	s.move(int(e.pos))
 	return nil
 }
 
@@ -131,19 +129,9 @@ func (s *PollSelector) remove(_ int, e *entry) {
 	if i < last {
 		s.fds[i] = s.fds[last]
 		s.table.find(int(s.fds[i].Fd)).pos = e.pos
-		s.move(i)
 	}
 	s.fds = s.fds[:last]
 	e.pos = 0
-}
-
-// move notes that fds was written to.
-func (s *PollSelector) move(i int) {
-	if len(s.moved) >= len(s.fds) {
-		s.first += uint64(len(s.moved))
-		s.moved = s.moved[:0]
-	}
-	s.moved = append(s.moved, i)
 }
 
 // newPollFd returns what to ask the kernel for.
@@ -165,11 +153,19 @@ func newPollFd(fd int, events EventMask) unix.PollFd {
 }
 
 // pollMask returns the mask for what the kernel answers. Hang-up and error count
-// as whatever was asked for, and so does POLLNVAL of an open descriptor: DragonFly
-// says that of a pipe whose other end is gone (poll_copyout takes EPIPE, which
-// is 32, for it).
+// as whatever was asked for, but that an error alone of a socket is no hang-up: it
+// lives on.
 func pollMask(p *unix.PollFd) (events EventMask) {
-	if p.Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0 {
+	gone := p.Revents & (unix.POLLERR | unix.POLLHUP)
+	if pollStops {
+		// DragonFly says POLLNVAL of a pipe whose other end is gone (poll_copyout
+		// takes EPIPE, which is 32, for it).
+		gone |= p.Revents & unix.POLLNVAL
+	}
+	switch {
+	case gone == unix.POLLERR && p.Revents&pollRDHUP == 0 && p.Events&pollRDHUP != 0 && isOpenSocket(int(p.Fd)):
+		return allEvents &^ EventHangup
+	case gone != 0:
 		return allEvents
 	}
 	if p.Revents&unix.POLLIN != 0 {
@@ -187,72 +183,41 @@ func pollMask(p *unix.PollFd) (events EventMask) {
 	return events
 }
 
-type pollWaiter struct {
-	s     *PollSelector
-	fds   []unix.PollFd
-	n     int    // how many have an answer
-	seen  uint64 // how many moves fds has followed
-	since uint64 // the core's changes when look or prepare was called
-}
-
-func (s *PollSelector) newWaiter() waiter {
-	return &pollWaiter{s: s, fds: slices.Clone(s.fds), seen: s.first + uint64(len(s.moved))}
-}
-
-// follow brings the copy up to date.
-func (w *pollWaiter) follow() {
-	s := w.s
-	if w.seen < s.first {
-		w.fds = append(w.fds[:0], s.fds...)
-	} else {
-		n := len(w.fds)
-		w.fds = slices.Grow(w.fds, max(len(s.fds)-n, 0))[:len(s.fds)]
-		for _, i := range s.moved[w.seen-s.first:] {
-			if i < len(s.fds) {
-				w.fds[i] = s.fds[i]
-			}
-		}
+// update makes the copy anew if anything has changed.
+func (s *PollSelector) update(b *pollFds) {
+	if b.stale || b.leftOut || b.since != s.changes {
+		b.fds = append(b.fds[:0], s.fds...)
+		b.since, b.stale, b.leftOut = s.changes, false, false
 	}
-	w.seen = s.first + uint64(len(s.moved))
 }
 
-func (w *pollWaiter) look(dst []Ready) ([]Ready, error) {
-	w.prepare(dst)
+func (s *PollSelector) look(dst []Ready) ([]Ready, error) {
+	b := &s.looks
+	s.update(b)
 	var err error
-	if w.n, _, err = pollWait(w.fds, 0); err != nil {
+	if b.n, _, err = pollWait(b.fds, 0); err != nil {
 		return dst, err
 	}
-	return w.take(dst)
+	return s.collect(dst, b)
 }
 
-func (w *pollWaiter) prepare(dst []Ready) ([]Ready, error) {
-	w.since = w.s.changes
-	w.follow()
-	return dst, nil
+func (s *PollSelector) prepare() error {
+	b := &s.waits
+	if b.nap = b.leftOut && b.since == s.changes; b.nap {
+		b.stale, b.leftOut = true, false // after the nap all are asked again
+		return nil
+	}
+	s.update(b)
+	return nil
 }
 
-func (w *pollWaiter) wait(timeout time.Duration) (over bool, err error) {
-	fds := w.fds
-	alarm := w.s.alarms.set(timeout)
-	if alarm < 0 {
-		w.n, over, err = pollWait(fds, timeout)
-		return over, err
+func (s *PollSelector) wait(timeout time.Duration) (over bool, err error) {
+	b := &s.waits
+	if b.nap && (timeout < 0 || timeout > napTime) {
+		b.n, _, err = pollWait(b.fds, napTime)
+		return false, err
 	}
-	defer w.s.alarms.put(alarm)
-	last := len(fds)
-	fds = append(fds, newPollFd(alarm, EventRead))
-	w.fds = fds[:last]
-	w.n, _, err = pollWait(fds, -1)
-	if w.n > 0 && fds[last].Revents != 0 {
-		// A number that was closed while registered may be the timer's by now.
-		for i := range fds {
-			if p := &fds[i]; p.Fd == int32(alarm) && p.Revents != 0 {
-				p.Revents = 0
-				w.n--
-			}
-		}
-		over = w.n == 0
-	}
+	b.n, over, err = pollWait(b.fds, timeout)
 	return over, err
 }
 
@@ -276,68 +241,77 @@ func pollWait(fds []unix.PollFd, timeout time.Duration) (n int, over bool, err e
 	return 0, false, os.NewSyscallError("poll", err)
 }
 
-func (w *pollWaiter) take(dst []Ready) ([]Ready, error) {
-	dst, invalid, err := w.collect(dst)
-	if err != nil || !invalid {
+func (s *PollSelector) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits) }
+
+// collect appends what has answered.
+func (s *PollSelector) collect(dst []Ready, b *pollFds) ([]Ready, error) {
+	dst, invalid, err := s.answers(dst, b)
+	if !pollStops || !invalid || err != nil {
 		return dst, err
 	}
-	// DragonFly and macOS make their poll of kqueue, and where a descriptor is
-	// refused they look at no other (kern_kevent, poll_nocancel). So look again
-	// without all that has answered.
-	for i := range w.fds {
-		if w.fds[i].Revents != 0 {
-			w.fds[i].Fd = -1
+	// Look again without all that has answered.
+	for i := range b.fds {
+		if b.fds[i].Revents != 0 {
+			b.fds[i].Fd = -1
 		}
 	}
-	if w.n, _, err = pollWait(w.fds, 0); err == nil {
-		dst, _, err = w.collect(dst)
+	b.stale = true
+	if b.n, _, err = pollWait(b.fds, 0); err == nil {
+		dst, _, err = s.answers(dst, b)
 	}
-	w.fds = append(w.fds[:0], w.s.fds...)
-	w.seen = w.s.first + uint64(len(w.s.moved))
 	return dst, err
 }
 
-// collect appends what has answered, and reports whether anything was invalid.
-func (w *pollWaiter) collect(dst []Ready) (_ []Ready, invalid bool, err error) {
-	for i := 0; w.n > 0 && i < len(w.fds); i++ {
-		p := &w.fds[i]
+// answers does the same, and reports whether anything was invalid.
+func (s *PollSelector) answers(dst []Ready, b *pollFds) (_ []Ready, invalid bool, err error) {
+	for i := 0; b.n > 0 && i < len(b.fds); i++ {
+		p := &b.fds[i]
 		if p.Revents == 0 {
 			continue
 		}
-		w.n--
+		b.n--
 		if i == 0 {
 			if p.Revents&unix.POLLNVAL != 0 {
 				// Somebody closed a descriptor that was not theirs.
 				return dst, false, os.NewSyscallError("poll", unix.EBADF)
 			}
-			if !w.s.signalled {
-				w.s.waker.drain() // somebody else wrote to it
+			if !s.signalled {
+				s.drain() // somebody else wrote to it
 			}
 			continue
 		}
-		gone := p.Revents&unix.POLLNVAL != 0
-		invalid = invalid || gone
-		e := w.s.table.find(int(p.Fd))
-		if e == nil || e.gen > w.since {
+		fd := int(p.Fd)
+		e := s.table.find(fd)
+		if e == nil || e.gen > b.since {
 			continue
 		}
-		if gone && checkOpen(int(p.Fd)) != nil {
-			// Closed while registered: it would be reported for ever.
-			w.s.remove(int(p.Fd), e)
-			continue
-		}
-		if gone {
-			// Either the number names another file since, or poll says it again.
+		if p.Revents&unix.POLLNVAL != 0 {
+			invalid = true
+			if checkOpen(fd) != nil {
+				// Closed while registered: it would be reported for ever.
+				s.remove(fd, e)
+				b.stale = true
+				continue
+			}
+			if !pollStops {
+				b.stale = true // the number names another file since
+				continue
+			}
+			// Either that, or poll says it again.
 			again := [1]unix.PollFd{{Fd: p.Fd, Events: p.Events}}
 			pollWait(again[:], 0)
 			p.Revents = again[0].Revents
 		}
-		if mask := pollMask(p) & e.events; mask != 0 {
-			if len(dst) == cap(dst) {
-				dst = slices.Grow(dst, w.n+1)
-			}
-			dst = append(dst, Ready{e.key, mask})
+		mask := pollMask(p) & e.events
+		if mask == 0 {
+			b.leftOut = true
+			p.Fd = -1
+			continue
 		}
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, b.n+1)
+		}
+		dst = append(dst, Ready{e.key, mask})
 	}
 	return dst, invalid, nil
 }

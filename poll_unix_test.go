@@ -72,7 +72,7 @@ func TestAnInvalidDescriptorHidesNoOtherFromPoll(t *testing.T) {
 }
 
 // A wait that found a descriptor closed, whose number names another file before it
-// can say so, tells what that file is ready for.
+// can say so, tells what that file is ready for, now or in its next turn.
 func TestANumberReusedUnderPollIsAskedForAgain(t *testing.T) {
 	s, err := NewPollSelector()
 	if err != nil {
@@ -85,33 +85,44 @@ func TestANumberReusedUnderPollIsAskedForAgain(t *testing.T) {
 		t.Errorf("ready: %v, want nothing", format(got))
 	}
 	fill(t, w)
-	if got := pollTake(t, s, r.fd); !same(got, []Ready{{key, EventRead}}) {
+	got := pollTake(t, s, r.fd)
+	if !pollStops && len(got) == 0 {
+		got = pollTake(t, s)
+	}
+	if !same(got, []Ready{{key, EventRead}}) {
 		t.Errorf("ready: %v, want %v", format(got), EventRead)
 	}
 }
 
-// pollTake is what a wait finds if the kernel says POLLNVAL of some and nothing
-// of others.
+// pollTake is what a wait finds, if the kernel says POLLNVAL of some. One that stops
+// there says nothing of others.
 func pollTake(t *testing.T, s *PollSelector, invalid ...int) []Ready {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.newWaiter().(*pollWaiter)
-	if _, err := w.prepare(nil); err != nil {
+	if err := s.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range w.fds {
-		if slices.Contains(invalid, int(w.fds[i].Fd)) {
-			w.fds[i].Revents = unix.POLLNVAL
-			w.n++
+	b := &s.waits
+	if !pollStops || len(invalid) == 0 {
+		if _, err := s.wait(0); err != nil {
+			t.Fatal(err)
 		}
 	}
-	got, err := w.take(nil)
+	for i := range b.fds {
+		if p := &b.fds[i]; slices.Contains(invalid, int(p.Fd)) && (pollStops || checkOpen(int(p.Fd)) == nil && p.Revents&unix.POLLHUP == 0) {
+			if p.Revents == 0 {
+				b.n++
+			}
+			p.Revents = unix.POLLNVAL
+		}
+	}
+	got, err := s.take(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.follow(); !slices.EqualFunc(w.fds, s.fds, func(a, b unix.PollFd) bool { return a.Fd == b.Fd && a.Events == b.Events }) {
-		t.Errorf("the waiter's copy is %v, want %v", w.fds, s.fds)
+	if s.update(b); !slices.EqualFunc(b.fds, s.fds, func(a, b unix.PollFd) bool { return a.Fd == b.Fd && a.Events == b.Events }) {
+		t.Errorf("the wait's copy is %v, want %v", b.fds, s.fds)
 	}
 	return got
 }

@@ -127,7 +127,7 @@ func TestModifyRefusedForItsArgumentsChangesNothing(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		c := writable(t)
 		key := register(t, s, c, EventWrite, "data")
-		for _, events := range []EventMask{0, 16, EventRead | 16, 1 << 31, math.MaxUint32} {
+		for _, events := range []EventMask{0, EventOnce, 32, EventRead | 32, 1 << 31, math.MaxUint32} {
 			if got, err := s.Modify(c, events, nil); got != nil || !errors.Is(err, ErrInvalidEvents) {
 				t.Errorf("Modify to %v = %v, %v", events, got, err)
 			}
@@ -145,7 +145,7 @@ func TestModifyRefusedForItsArgumentsChangesNothing(t *testing.T) {
 func TestRegisterRefusedLeavesNothingBehind(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		c := writable(t)
-		if key, err := s.Register(c, EventWrite|16, nil); key != nil || !errors.Is(err, ErrInvalidEvents) {
+		if key, err := s.Register(c, EventWrite|32, nil); key != nil || !errors.Is(err, ErrInvalidEvents) {
 			t.Errorf("Register = %v, %v", key, err)
 		}
 		if key, err := s.Register(c, 0, nil); key != nil || !errors.Is(err, ErrInvalidEvents) {

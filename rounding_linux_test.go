@@ -50,14 +50,14 @@ func shortWaitsSleep(t *testing.T, s Selector) {
 		t.Log("this system doesn't count how often a thread sleeps")
 		return
 	}
-	w := s.(backend).newWaiter()
+	w := s.(backend)
 	for _, timeout := range []time.Duration{1, 999} {
 		if ready, err := w.look(nil); err != nil || len(ready) != 0 {
 			t.Fatal(format(ready), err)
 		}
 		before = sleeps()
 		for range 20 {
-			if _, err := w.prepare(nil); err != nil {
+			if err := w.prepare(); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := w.wait(timeout); err != nil {

@@ -31,9 +31,19 @@ import (
 // alone. KqueueSelector tells of all that.
 type SelectSelector struct {
 	core
-	*pollFiles
+	*waker
 	interest fdSets // what is watched, without the waker
 	high     int    // no descriptor above it is in the sets
+
+	looks, waits selectSets
+}
+
+// selectSets are a copy of a SelectSelector's lists, which the kernel writes to.
+type selectSets struct {
+	fdSets
+	nfd   int
+	n     int    // how many bits of the answer are set
+	since uint64 // the core's changes when they were copied
 }
 
 // fdSets are select's lists.
@@ -54,8 +64,9 @@ func NewSelectSelector() (*SelectSelector, error) {
 		k.release()
 		return nil, os.NewSyscallError("select", unix.EINVAL)
 	}
-	s := &SelectSelector{pollFiles: &pollFiles{waker: k}, high: k.r}
-	s.init(s, s.pollFiles, true)
+	s := &SelectSelector{waker: k, high: k.r}
+	s.copies = true
+	s.init(s, k)
 	return s, nil
 }
 
@@ -133,50 +144,33 @@ func (f *fdSets) empty(word int) bool {
 	return f.read.Bits[word]|f.write.Bits[word]|f.except.Bits[word] == 0
 }
 
-type selectWaiter struct {
-	s      *SelectSelector
-	sets   fdSets // overwritten by each call
-	nfd    int
-	n      int    // how many bits of the answer are set
-	since  uint64 // the core's changes when look or prepare was called
-	waited bool   // the answer is wait's
-	closed bool   // wait met a closed descriptor
-}
-
-func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
-
-// prepare copies the words that are in use.
-func (w *selectWaiter) prepare(dst []Ready) ([]Ready, error) {
-	if w.closed {
-		return w.look(dst)
-	}
-	s := w.s
-	w.since = s.changes
-	w.nfd = s.high + 1
+// copy copies the words that are in use.
+func (s *SelectSelector) copy(b *selectSets) {
+	b.since = s.changes
+	b.nfd = s.high + 1
 	words := s.high/unix.NFDBITS + 1
-	copy(w.sets.read.Bits[:words], s.interest.read.Bits[:words])
-	copy(w.sets.write.Bits[:words], s.interest.write.Bits[:words])
-	copy(w.sets.except.Bits[:words], s.interest.except.Bits[:words])
-	w.sets.read.Set(s.r)
-	return dst, nil
+	copy(b.read.Bits[:words], s.interest.read.Bits[:words])
+	copy(b.write.Bits[:words], s.interest.write.Bits[:words])
+	copy(b.except.Bits[:words], s.interest.except.Bits[:words])
+	b.read.Set(s.r)
 }
 
-func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
+// call is select(2).
+func (b *selectSets) call(limit *unix.Timeval) (err error) {
+	b.n, err = unix.Select(b.nfd, &b.read, &b.write, &b.except, limit)
+	return err
+}
+
+func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
+	b := &s.looks
 	for {
-		w.closed = false
-		w.prepare(dst)
-		n, err := unix.Select(w.nfd, &w.sets.read, &w.sets.write, &w.sets.except, new(unix.Timeval))
+		s.copy(b)
+		err := b.call(new(unix.Timeval))
 		switch {
 		case err == nil:
-			w.n, w.waited = n, false
-			ready, err := w.take(dst)
-			if len(ready) == len(dst) {
-				w.prepare(dst) // for wait
-			}
-			return ready, err
+			return s.collect(dst, b, false), nil
 		case err == unix.EINTR:
-		case err == unix.EBADF && (w.s.dropClosed() || checkOpen(w.s.r) == nil):
-			// With none found, the number names another file by now.
+		case err == unix.EBADF && s.dropClosed():
 		default:
 			return dst, os.NewSyscallError("select", err)
 		}
@@ -184,90 +178,84 @@ func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
 }
 
 // dropClosed takes the descriptors that were closed while registered out of
-// the sets, since select fails for all if one is closed, and reports whether
-// there were any.
-func (s *SelectSelector) dropClosed() (found bool) {
+// the sets, since select fails for all if one is closed. It reports whether select
+// may be tried again: where none is found, the number names another file by now.
+func (s *SelectSelector) dropClosed() bool {
+	found := false
 	for fd, e := s.table.next(0); e != nil; fd, e = s.table.next(fd + 1) {
 		if s.interest.mask(fd) != 0 && checkOpen(fd) != nil {
 			s.remove(fd, e)
 			found = true
 		}
 	}
-	return found
+	return found || checkOpen(s.r) == nil
 }
 
-func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
+func (s *SelectSelector) prepare() error {
+	s.copy(&s.waits)
+	return nil
+}
+
+func (s *SelectSelector) wait(timeout time.Duration) (over bool, err error) {
 	var limit *unix.Timeval // rewritten by Linux
-	nfd := w.nfd
-	alarm := w.s.alarms.set(timeout)
-	if alarm >= fdSetSize {
-		w.s.alarms.put(alarm)
-		alarm = -1
-	}
-	if alarm >= 0 {
-		defer w.s.alarms.put(alarm)
-		if alarm >= nfd {
-			// Old answers are left above what prepare has copied.
-			words := (nfd-1)/unix.NFDBITS + 1
-			clear(w.sets.read.Bits[words:])
-			clear(w.sets.write.Bits[words:])
-			clear(w.sets.except.Bits[words:])
-			nfd = alarm + 1
-		}
-		w.sets.read.Set(alarm)
-	} else if timeout >= 0 {
+	if timeout >= 0 {
 		tv := unix.NsecToTimeval(ceil(timeout, time.Microsecond) * 1000)
 		limit = &tv
 	}
-	w.n, err = unix.Select(nfd, &w.sets.read, &w.sets.write, &w.sets.except, limit)
-	w.waited, w.closed, over = true, err == unix.EBADF, w.n == 0
-	if alarm >= 0 {
-		over = w.sets.read.IsSet(alarm) && w.n == 1
-		if w.sets.read.IsSet(alarm) {
-			w.n--
-		}
-		w.sets.read.Clear(alarm)
-	}
-	switch err {
+	b := &s.waits
+	switch err := b.call(limit); err {
 	case nil:
-		return over, nil
-	case unix.EINTR, unix.EBADF:
-		w.n = 0
+		return b.n == 0, nil
+	case unix.EINTR:
+		b.n = 0
 		return false, nil
+	case unix.EBADF:
+		b.n = -1 // for take
+		return false, nil
+	default:
+		return false, os.NewSyscallError("select", err)
 	}
-	return false, os.NewSyscallError("select", err)
 }
 
-func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
-	if w.n <= 0 {
-		return dst, nil
+func (s *SelectSelector) take(dst []Ready) ([]Ready, error) {
+	if s.waits.n < 0 && !s.dropClosed() {
+		return dst, os.NewSyscallError("select", unix.EBADF)
 	}
-	for fd := 0; fd < w.nfd; fd++ {
-		if fd%unix.NFDBITS == 0 && w.sets.empty(fd/unix.NFDBITS) {
+	return s.collect(dst, &s.waits, true), nil
+}
+
+// collect appends what is in the answer. After a wait it asks whether a descriptor
+// is open still.
+func (s *SelectSelector) collect(dst []Ready, b *selectSets, waited bool) []Ready {
+	if b.n <= 0 {
+		return dst
+	}
+	for fd := 0; fd < b.nfd; fd++ {
+		if fd%unix.NFDBITS == 0 && b.empty(fd/unix.NFDBITS) {
 			fd += unix.NFDBITS - 1
 			continue
 		}
-		mask := w.sets.mask(fd)
+		mask := b.mask(fd)
 		if mask == 0 {
 			continue
 		}
-		if fd == w.s.r && !w.s.signalled {
-			w.s.waker.drain() // somebody else wrote to it
+		if fd == s.r && !s.signalled {
+			s.drain() // somebody else wrote to it
 		}
-		e := w.s.table.find(fd)
-		if e == nil || e.gen > w.since || mask&e.events == 0 {
+		e := s.table.find(fd)
+		if e == nil || e.gen > b.since || mask&e.events == 0 {
 			continue
 		}
 		// Linux reports what was closed during the wait in every list
 		// (select_poll_one in fs/select.c).
-		if w.waited && checkOpen(fd) != nil {
-			w.s.remove(fd, e)
+		if waited && checkOpen(fd) != nil {
+			s.remove(fd, e)
 			continue
 		}
 		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, w.n)
+			dst = slices.Grow(dst, b.n)
 		}
 		dst = append(dst, Ready{e.key, mask & e.events})
 	}
-	return dst, nil
+	return dst
 }

@@ -33,6 +33,11 @@ type SelectSelector struct {
 	// what was found closed. An entry's pos is its index here, 0 if it has
 	// none.
 	sockets []selectSocket
+
+	looks, waits selectSets
+	found        []EventMask // the answer for each of sockets, 0 when not in collect
+	hits         []*entry
+	vain         int // calls in a row that found a closed socket which nobody else finds
 }
 
 type selectSocket struct {
@@ -53,7 +58,8 @@ func NewSelectSelector() (*SelectSelector, error) {
 	}
 	s := &SelectSelector{waker: waker}
 	s.sockets = []selectSocket{{fd: waker.socket, events: EventRead}}
-	s.init(s, waker, true)
+	s.copies = true
+	s.init(s, waker)
 	return s, nil
 }
 
@@ -227,135 +233,131 @@ func (f *fdSet) add(socket windows.Handle) { *f = append(*f, socket); (*f)[0]++ 
 // members returns the sockets that select left in the set.
 func (f fdSet) members() []windows.Handle { return f[1:][:uint32(f[0])] }
 
-type selectWaiter struct {
-	s      *SelectSelector
-	read   fdSet // overwritten by each call, as the others are
-	write  fdSet
-	except fdSet
-	found  []EventMask // the answer for each of the selector's sockets, 0 when not in take
-	hits   []*entry
-	since  uint64 // the core's changes when look was called
-	waited bool   // the answer is wait's
-	failed bool   // the call found a closed socket
-	vain   int    // calls in a row that found a closed socket which nobody else finds
+// selectSets are the lists of a call, which it overwrites.
+type selectSets struct {
+	read, write, except fdSet
+	since               uint64 // the core's changes when they were filled
+	failed              bool   // the call found a closed socket
 }
 
-func (s *SelectSelector) newWaiter() waiter { return &selectWaiter{s: s} }
-
-func (w *selectWaiter) prepare(dst []Ready) ([]Ready, error) {
-	w.since = w.s.changes
-	w.read.clear()
-	w.write.clear()
-	w.except.clear()
-	for i := range w.s.sockets {
-		socket := &w.s.sockets[i]
+func (s *SelectSelector) fill(b *selectSets) {
+	b.since = s.changes
+	b.read.clear()
+	b.write.clear()
+	b.except.clear()
+	for i := range s.sockets {
+		socket := &s.sockets[i]
 		if socket.events&EventRead != 0 {
-			w.read.add(socket.fd)
+			b.read.add(socket.fd)
 		}
 		if socket.events&EventWrite != 0 {
-			w.write.add(socket.fd)
+			b.write.add(socket.fd)
 		}
 		if socket.except {
-			w.except.add(socket.fd)
+			b.except.add(socket.fd)
 		}
 	}
-	return dst, nil
 }
 
-func (w *selectWaiter) look(dst []Ready) ([]Ready, error) {
+func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
+	b := &s.looks
 	for {
-		w.prepare(dst)
-		if err := w.call(0); err != nil {
+		s.fill(b)
+		if err := b.call(0); err != nil {
 			return dst, err
 		}
-		w.waited = false
-		again := w.failed
-		ready, err := w.take(dst)
-		switch {
-		case err != nil || len(ready) > len(dst):
+		again := b.failed
+		ready, err := s.collect(dst, b, false)
+		if err != nil || len(ready) > len(dst) || !again {
 			return ready, err
-		case !again:
-			return w.prepare(dst) // for wait
 		}
 	}
+}
+
+func (s *SelectSelector) prepare() error {
+	s.fill(&s.waits)
+	return nil
 }
 
 // It never says that the time is over: the system counts from its last tick.
-func (w *selectWaiter) wait(timeout time.Duration) (over bool, err error) {
-	w.waited = true
-	return false, w.call(timeout)
+func (s *SelectSelector) wait(timeout time.Duration) (over bool, err error) {
+	return false, s.waits.call(timeout)
 }
 
-func (w *selectWaiter) take(dst []Ready) ([]Ready, error) {
-	if w.failed {
-		return dst, w.dropClosed()
+func (s *SelectSelector) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits, true) }
+
+// collect appends what is in the answer. After a wait it asks whether a socket is open
+// still.
+func (s *SelectSelector) collect(dst []Ready, b *selectSets, waited bool) ([]Ready, error) {
+	if b.failed {
+		return dst, s.skipClosed()
 	}
-	w.vain = 0
-	w.found = slices.Grow(w.found, max(len(w.s.sockets)-len(w.found), 0))[:len(w.s.sockets)]
-	w.hits = w.hits[:0]
-	for _, fd := range w.read.members() {
-		if fd == w.s.waker.socket {
-			if err := w.s.heard(); err != nil {
+	s.vain = 0
+	s.found = slices.Grow(s.found, max(len(s.sockets)-len(s.found), 0))[:len(s.sockets)]
+	s.hits = s.hits[:0]
+	for _, fd := range b.read.members() {
+		if fd == s.waker.socket {
+			if err := s.heard(); err != nil {
 				return dst, err
 			}
 			continue
 		}
-		w.hit(fd, EventRead)
+		s.hit(fd, EventRead, b.since)
 	}
-	for _, fd := range w.write.members() {
-		w.hit(fd, EventWrite)
+	for _, fd := range b.write.members() {
+		s.hit(fd, EventWrite, b.since)
 	}
-	for _, fd := range w.except.members() {
+	for _, fd := range b.except.members() {
 		events := allEvents
 		if isConnected(fd) {
 			events = EventPriority
 		}
-		w.hit(fd, events)
+		s.hit(fd, events, b.since)
 	}
 	closed := false
-	for _, e := range w.hits {
-		mask := w.found[e.pos] & e.events
-		w.found[e.pos] = 0
+	for _, e := range s.hits {
+		mask := s.found[e.pos] & e.events
+		s.found[e.pos] = 0
 		switch {
-		case w.waited && checkOpen(w.s.sockets[e.pos].fd) != nil:
+		case waited && checkOpen(s.sockets[e.pos].fd) != nil:
 			// Wine reports as readable what was closed during the wait.
 			closed = true
 		case mask != 0:
 			dst = append(dst, Ready{e.key, mask})
 		default:
 			// It was unconnected when it came, and has urgent data by now.
-			w.s.sockets[e.pos].except = false
+			s.sockets[e.pos].except = false
 		}
 	}
-	clear(w.hits)
+	clear(s.hits)
 	if closed {
-		w.s.dropClosed()
+		s.dropClosed()
 	}
 	return dst, nil
 }
 
 // hit notes that a socket is in a list.
-func (w *selectWaiter) hit(socket windows.Handle, events EventMask) {
-	e := w.s.table.find(int(socket))
-	if e == nil || e.gen > w.since || e.pos == 0 {
+func (s *SelectSelector) hit(socket windows.Handle, events EventMask, since uint64) {
+	e := s.table.find(int(socket))
+	if e == nil || e.gen > since || e.pos == 0 {
 		return
 	}
-	if w.found[e.pos] == 0 {
-		w.hits = append(w.hits, e)
+	if s.found[e.pos] == 0 {
+		s.hits = append(s.hits, e)
 	}
-	w.found[e.pos] |= events
+	s.found[e.pos] |= events
 }
 
-// dropClosed makes the next call pass over the sockets that were closed while
+// skipClosed makes the next call pass over the sockets that were closed while
 // registered. One that was closed may be open again, as another socket, so that
 // none is found.
-func (w *selectWaiter) dropClosed() error {
-	if w.s.dropClosed() {
-		w.vain = 0
+func (s *SelectSelector) skipClosed() error {
+	if s.dropClosed() {
+		s.vain = 0
 		return nil
 	}
-	err := w.s.waker.check()
-	if w.vain++; err == nil && w.vain > 10 {
+	err := s.waker.check()
+	if s.vain++; err == nil && s.vain > 10 {
 		err = os.NewSyscallError("select", windows.WSAENOTSOCK)
 	}
 	return err
@@ -398,7 +400,7 @@ type timeval struct{ sec, usec int32 }
 
 // call is select. A negative timeout never ends. It finds nothing if a socket is
 // closed.
-func (w *selectWaiter) call(timeout time.Duration) error {
+func (b *selectSets) call(timeout time.Duration) error {
 	var limit *timeval
 	if timeout == 0 {
 		limit = new(timeval)
@@ -406,10 +408,10 @@ func (w *selectWaiter) call(timeout time.Duration) error {
 		us := ceil(timeout, time.Microsecond)
 		limit = &timeval{int32(us / 1e6), int32(us % 1e6)}
 	}
-	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&w.read[0])), uintptr(unsafe.Pointer(&w.write[0])),
-		uintptr(unsafe.Pointer(&w.except[0])), uintptr(unsafe.Pointer(limit)))
-	w.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
-	if int32(n) < 0 && !w.failed {
+	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&b.read[0])), uintptr(unsafe.Pointer(&b.write[0])),
+		uintptr(unsafe.Pointer(&b.except[0])), uintptr(unsafe.Pointer(limit)))
+	b.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
+	if int32(n) < 0 && !b.failed {
 		return os.NewSyscallError("select", err)
 	}
 	return nil

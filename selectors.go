@@ -70,8 +70,22 @@ const (
 	// the system has no POLLRDHUP.
 	EventHangup
 
+	// EventOnce is no event but a manner: the key is returned once, by one wait,
+	// to one goroutine, with all that is ready at that moment. Then it rests:
+	// nothing of it is reported, no hang-up either, and it ends no wait, until
+	// Modify arms it again. Modify does so with the same mask too. A hang-up that
+	// came meanwhile is reported after that.
+	//
+	// It makes several goroutines on one selector right: without it two of them
+	// may be told of one descriptor. It goes with at least one event, and is never
+	// in [Ready.Events]. Every selector has it.
+	EventOnce
+
 	allEvents = EventRead | EventWrite | EventPriority | EventHangup
 )
+
+// valid reports whether a registration can have the mask.
+func (m EventMask) valid() bool { return m&allEvents != 0 && m&^(allEvents|EventOnce) == 0 }
 
 // String returns the names of the events joined by "|", such as
 // "EventRead|EventWrite", "0" for the empty mask, and unknown bits in
@@ -81,12 +95,12 @@ func (m EventMask) String() string {
 		return "0"
 	}
 	var names []string
-	for i, name := range [...]string{"EventRead", "EventWrite", "EventPriority", "EventHangup"} {
+	for i, name := range [...]string{"EventRead", "EventWrite", "EventPriority", "EventHangup", "EventOnce"} {
 		if m&(1<<i) != 0 {
 			names = append(names, name)
 		}
 	}
-	if unknown := m &^ allEvents; unknown != 0 {
+	if unknown := m &^ (allEvents | EventOnce); unknown != 0 {
 		names = append(names, "0x"+strconv.FormatUint(uint64(unknown), 16))
 	}
 	return strings.Join(names, "|")
@@ -141,7 +155,7 @@ const Forever = time.Duration(math.MaxInt64)
 // The errors of this package, to be tested for by [errors.Is]. What the system
 // refuses is an [*os.SyscallError] around its error number.
 var (
-	// ErrInvalidEvents: the mask is empty or has unknown bits.
+	// ErrInvalidEvents: the mask is empty, EventOnce alone, or has unknown bits.
 	ErrInvalidEvents = errors.New("invalid events")
 
 	// ErrInvalidFileObj: not a file object, nil, closed and not registered, or

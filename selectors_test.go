@@ -275,7 +275,16 @@ func blocked(s Selector) int {
 	c := coreOf(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.blocked
+	return waitsOf(c)
+}
+
+// waitsOf returns how many waits have found nothing ready and go on: one that leads
+// and those that sleep. The core's mutex is held.
+func waitsOf(c *core) int {
+	if c.leader == nil {
+		return 0
+	}
+	return 1 + len(c.sleepers)
 }
 
 func startSelect(s Selector, timeout time.Duration) <-chan answer {

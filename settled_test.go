@@ -8,39 +8,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 )
-
-// A wait that stands aside until the stale ones are out has its timeout all the same.
-func TestATimeoutRunsWhileAWakeUpIsUp(t *testing.T) {
-	each(t, func(t *testing.T, s Selector) {
-		c := coreOf(s)
-		var later atomic.Int64
-		clock := c.now
-		c.now = func() time.Duration { return clock() + time.Duration(later.Load()) }
-		c.mu.Lock()
-		c.signalled = true
-		c.mu.Unlock()
-		ended := make(chan answer, 1)
-		go func() {
-			ready, err := s.Select(time.Hour)
-			ended <- answer{ready, err}
-		}()
-		eventually("the wait has begun", func() bool {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.waits == 1
-		})
-		later.Store(int64(2 * time.Hour))
-		c.mu.Lock()
-		c.settled.Broadcast()
-		c.mu.Unlock()
-		wants(t, end(t, ended))
-		c.mu.Lock()
-		c.signalled = false
-		c.mu.Unlock()
-	})
-}
 
 // A refusing backend can't be woken.
 type refusing struct {

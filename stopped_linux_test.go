@@ -43,13 +43,14 @@ func stoppedChild(name string) {
 // The kernel that counts the timeout anew after a stop makes the wait at least
 // as long as the timeout and the stop together. A busy machine can do that as
 // well, but not every time.
-func TestAStopDoesNotLengthenAWait(t *testing.T) {
+// Of poll and select that is not promised.
+func TestAStopDoesNotLengthenAWaitByEpoll(t *testing.T) {
 	if name := os.Getenv("SELECTORS_STOPPED"); name != "" {
 		stoppedChild(name)
 		os.Exit(0)
 	}
 	t.Parallel()
-	for _, tt := range linuxSelectors {
+	for _, tt := range linuxSelectors[:1] {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			child, in, lines := startAgain(t, "SELECTORS_STOPPED="+tt.name)

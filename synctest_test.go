@@ -8,7 +8,6 @@ package selectors
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,18 +21,12 @@ func TestATimeoutEndsInABubble(t *testing.T) {
 	waits := []struct {
 		name string
 		wait func(s Selector) ([]Ready, error)
-		want error
 	}{
-		{"Select", func(s Selector) ([]Ready, error) { return s.Select(timeout) }, nil},
-		{"AppendReady", func(s Selector) ([]Ready, error) { return s.AppendReady(nil, timeout) }, nil},
-		{"SelectContext", func(s Selector) ([]Ready, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), timeout)
-			defer cancel()
-			return s.SelectContext(ctx)
-		}, context.DeadlineExceeded},
+		{"Select", func(s Selector) ([]Ready, error) { return s.Select(timeout) }},
+		{"AppendReady", func(s Selector) ([]Ready, error) { return s.AppendReady(nil, timeout) }},
 	}
 	each(t, func(t *testing.T, s Selector) {
-		quiet, extra := writable(t), writable(t)
+		quiet := writable(t)
 		register(t, s, quiet, EventRead, nil)
 		// What goes on in the bubble until over is closed.
 		beside := []struct {
@@ -41,17 +34,6 @@ func TestATimeoutEndsInABubble(t *testing.T) {
 			run  func(over chan struct{})
 		}{
 			{"nothing", func(chan struct{}) {}},
-			{"changes", func(over chan struct{}) {
-				for {
-					select {
-					case <-over:
-						return
-					default:
-					}
-					s.Register(extra, EventRead, nil)
-					s.Unregister(extra)
-				}
-			}},
 			{"another wait", func(over chan struct{}) {
 				ctx, cancel := context.WithCancel(context.Background())
 				go func() {
@@ -64,20 +46,23 @@ func TestATimeoutEndsInABubble(t *testing.T) {
 		for _, tt := range waits {
 			for _, bt := range beside {
 				t.Run(tt.name+" beside "+bt.name, func(t *testing.T) {
+					began := time.Now() // by the system's clock
 					within(t, "a wait in a bubble", func() {
 						synctest.Test(t, func(t *testing.T) {
 							over := make(chan struct{})
 							var wg sync.WaitGroup
 							wg.Go(func() { bt.run(over) })
-							begin := monotonic()
 							ready, err := tt.wait(s)
-							if took := monotonic() - begin; len(ready) != 0 || !errors.Is(err, tt.want) || took < timeout {
-								t.Errorf("a wait of %v ended with %v, %v after %v", timeout, format(ready), err, took)
+							if len(ready) != 0 || err != nil {
+								t.Errorf("a wait ended with %v, %v", format(ready), err)
 							}
 							close(over)
 							wg.Wait()
 						})
 					})
+					if took := time.Since(began); took < timeout {
+						t.Errorf("a wait of %v took %v", timeout, took)
+					}
 				})
 			}
 		}

@@ -16,7 +16,10 @@ type nothing struct{}
 func (nothing) add(int, *entry) error               { return nil }
 func (nothing) modify(int, EventMask, *entry) error { return nil }
 func (nothing) remove(int, *entry)                  {}
-func (nothing) newWaiter() waiter                   { return nil }
+func (nothing) look(dst []Ready) ([]Ready, error)   { return dst, nil }
+func (nothing) prepare() error                      { return nil }
+func (nothing) wait(time.Duration) (bool, error)    { return true, nil }
+func (nothing) take(dst []Ready) ([]Ready, error)   { return dst, nil }
 func (nothing) wake() error                         { return nil }
 func (nothing) drain()                              {}
 func (nothing) release()                            {}
@@ -27,7 +30,7 @@ func TestTheTableIsFlatHoweverManyAreRegistered(t *testing.T) {
 	const chunk, limit = 100_000, 120
 	total := rounds(1, 3, 10) * chunk
 	s := new(core)
-	s.init(nothing{}, nothing{}, false)
+	s.init(nothing{}, nothing{})
 	empty := heap()
 	for n := 0; n < total; n += chunk {
 		before, start := heap(), time.Now()

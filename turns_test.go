@@ -5,7 +5,6 @@
 package selectors
 
 import (
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +18,6 @@ func observe(s Selector) *observer {
 	defer c.mu.Unlock()
 	b := &observer{backend: c.backend}
 	c.backend = b
-	c.idle = nil
 	return b
 }
 
@@ -37,15 +35,7 @@ type observer struct {
 	turns atomic.Int64 // ways into the kernel
 	looks atomic.Int64 // looks at all that is registered, with the core's mutex held
 	held  atomic.Int64 // waits at the gate
-	kept  atomic.Int64 // waiters that were not collected yet
 	gate  atomic.Pointer[chan struct{}]
-}
-
-func (b *observer) newWaiter() waiter {
-	w := &observedWaiter{b.backend.newWaiter(), b}
-	b.kept.Add(1)
-	runtime.AddCleanup(w, func(kept *atomic.Int64) { kept.Add(-1) }, &b.kept)
-	return w
 }
 
 // hold stops all who come out of the kernel from now on. The function that it
@@ -66,23 +56,18 @@ func await(t testing.TB, count *atomic.Int64, n int64) {
 	eventually("the count", func() bool { return count.Load() >= n })
 }
 
-type observedWaiter struct {
-	waiter
-	b *observer
+func (b *observer) look(dst []Ready) ([]Ready, error) {
+	b.looks.Add(1)
+	return b.backend.look(dst)
 }
 
-func (w *observedWaiter) look(dst []Ready) ([]Ready, error) {
-	w.b.looks.Add(1)
-	return w.waiter.look(dst)
-}
-
-func (w *observedWaiter) wait(timeout time.Duration) (bool, error) {
-	w.b.turns.Add(1)
-	over, err := w.waiter.wait(timeout)
-	if gate := w.b.gate.Load(); gate != nil {
-		w.b.held.Add(1)
+func (b *observer) wait(timeout time.Duration) (bool, error) {
+	b.turns.Add(1)
+	over, err := b.backend.wait(timeout)
+	if gate := b.gate.Load(); gate != nil {
+		b.held.Add(1)
 		<-*gate
-		w.b.held.Add(-1)
+		b.held.Add(-1)
 	}
 	return over, err
 }
