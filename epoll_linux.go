@@ -199,6 +199,9 @@ var epollMask = func() (masks [64]EventMask) {
 	return masks
 }()
 
+// epollGone has what an end shows by: an error stands alone if it is none.
+const epollGone = unix.EPOLLERR | unix.EPOLLHUP | unix.EPOLLRDHUP
+
 // epollIndex brings EPOLLRDHUP down to the lowest bit that is free.
 func epollIndex(events uint32) uint32 {
 	const low = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLERR | unix.EPOLLHUP
@@ -443,7 +446,7 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 			continue
 		}
 		mask := epollMask[epollIndex(event.Events)] & e.events
-		if event.Events == unix.EPOLLERR || e.pos != 0 {
+		if event.Events&epollGone == unix.EPOLLERR || e.pos != 0 {
 			mask = s.quiet(fd, e, event.Events, mask)
 		}
 		if mask == 0 || full && e.events&EventOnce == 0 {
@@ -470,7 +473,7 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 // EventHangup was asked for, it has to be quiet meanwhile: EPOLLET makes it so.
 // Whatever else it tells of puts it back.
 func (s *EpollSelector) quiet(fd int, e *entry, events uint32, mask EventMask) EventMask {
-	if events == unix.EPOLLERR && mask&EventHangup != 0 && isOpenSocket(fd) {
+	if events&epollGone == unix.EPOLLERR && mask&EventHangup != 0 && isOpenSocket(fd) {
 		mask &^= EventHangup
 	}
 	if quiet := e.pos&epollQuiet != 0; quiet != (mask == 0) {

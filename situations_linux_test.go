@@ -40,6 +40,15 @@ func init() {
 			want: 0,
 		},
 		{
+			name: "TCP, something in the error queue",
+			make: func(t *testing.T) (any, func()) {
+				c, _ := errorQueue(t)
+				return c, nil
+			},
+			want: situationRW | EventPriority,
+			rows: []situationRow{situationSelect},
+		},
+		{
 			name: "listener, shut",
 			make: func(t *testing.T) (any, func()) {
 				l := situationListener(t)
