@@ -227,7 +227,9 @@ func (k *fake) match(dst []Ready, found map[int]entry) ([]Ready, error) {
 		if e := k.core.table.find(fd); e != nil && e.gen == f.gen && !e.rests() {
 			dst = append(dst, Ready{e.key, f.events})
 		} else if k.forgets {
+			k.mu.Lock()
 			k.taken-- // dropped for a reason
+			k.mu.Unlock()
 		}
 	}
 	return dst, nil
@@ -414,7 +416,10 @@ func (p *play) settle() {
 		} else if p.late() {
 			p.sleep(10 * time.Millisecond) // a kernel counts from when it was entered
 		} else {
-			if p.k.up && !p.k.takes { // else one that came late wakes a wait for nothing, once
+			p.k.mu.Lock()
+			up := p.k.up && !p.k.takes // one that comes late wakes a wait for nothing, once
+			p.k.mu.Unlock()
+			if up {
 				p.fail("all sleep, and a wake-up is still there")
 			}
 			break
