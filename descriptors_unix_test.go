@@ -216,7 +216,7 @@ func TestAConstructorOutOfDescriptorsFailsAndLeavesNoneBehind(t *testing.T) {
 	}
 }
 
-const setSize = len(unix.FdSet{}.Bits) * unix.NFDBITS
+const setSize = max(len(unix.FdSet{}.Bits)*unix.NFDBITS, 1024)
 
 func TestADescriptorBeyondTheSetsOfSelectIsEINVAL(t *testing.T) {
 	raiseLimit(t, max(setSize, 5000)+100)

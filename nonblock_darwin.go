@@ -17,7 +17,7 @@ func wontBlock(fd int, events EventMask) bool {
 	for {
 		var sets fdSets
 		sets.set(fd, events)
-		n, err := unix.Select(fd+1, &sets.read, &sets.write, nil, new(unix.Timeval))
+		n, err := unix.Select(fd+1, &sets.read[0], &sets.write[0], nil, new(unix.Timeval))
 		if err != unix.EINTR {
 			return n != 0 || err != nil
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // A SelectSelector waits by select(2). It takes descriptors below FD_SETSIZE
-// alone (1024 on most systems, 256 on NetBSD, 65536 on Solaris, 65534 on AIX);
+// alone (1024 on most systems, 65536 on Solaris, 65534 on AIX);
 // Register of others fails with EINVAL. Each wait costs time in proportion to
 // the highest descriptor, and counts its timeout in microseconds.
 //
@@ -47,10 +47,35 @@ type selectSets struct {
 }
 
 // fdSets are select's lists.
-type fdSets struct{ read, write, except unix.FdSet }
+type fdSets struct{ read, write, except fdSet }
 
-// fdSetSize is the number of descriptors that fit into an FdSet.
-const fdSetSize = len(unix.FdSet{}.Bits) * unix.NFDBITS
+// An fdSet is a set of FD_SETSIZE descriptors. On NetBSD that is any number that
+// the program likes, since the kernel takes sets of any length (selcommon in
+// kern/sys_select.c); the one of x/sys, 256, is the least.
+type fdSet [(1024 + unixSetSize - 1) / unixSetSize]unix.FdSet
+
+// unixSetSize and fdSetSize are the numbers of descriptors that fit into a set
+// of x/sys, and of ours.
+const (
+	unixSetWords = len(unix.FdSet{}.Bits)
+	unixSetSize  = unixSetWords * unix.NFDBITS
+	fdSetSize    = len(fdSet{}) * unixSetSize
+)
+
+func (f *fdSet) set(fd int)        { f[fd/unixSetSize].Set(fd % unixSetSize) }
+func (f *fdSet) clear(fd int)      { f[fd/unixSetSize].Clear(fd % unixSetSize) }
+func (f *fdSet) isSet(fd int) bool { return f[fd/unixSetSize].IsSet(fd % unixSetSize) }
+
+// copy copies the first words of a set.
+func (f *fdSet) copy(from *fdSet, words int) {
+	for i := range f {
+		n := min(max(words-i*unixSetWords, 0), unixSetWords)
+		copy(f[i].Bits[:n], from[i].Bits[:n])
+	}
+}
+
+// empty reports whether no descriptor of a word is in the set.
+func (f *fdSet) empty(word int) bool { return f[word/unixSetWords].Bits[word%unixSetWords] == 0 }
 
 // NewSelectSelector returns a selector that waits by select(2). It fails with
 // an *os.SyscallError where the system is out of descriptors, or has only such
@@ -109,31 +134,31 @@ func (s *SelectSelector) remove(fd int, _ *entry) {
 // set puts a descriptor into the lists of the events.
 func (f *fdSets) set(fd int, events EventMask) {
 	if events&EventRead != 0 {
-		f.read.Set(fd)
+		f.read.set(fd)
 	}
 	if events&EventWrite != 0 {
-		f.write.Set(fd)
+		f.write.set(fd)
 	}
 	if events&EventPriority != 0 {
-		f.except.Set(fd)
+		f.except.set(fd)
 	}
 }
 
 func (f *fdSets) clear(fd int) {
-	f.read.Clear(fd)
-	f.write.Clear(fd)
-	f.except.Clear(fd)
+	f.read.clear(fd)
+	f.write.clear(fd)
+	f.except.clear(fd)
 }
 
 // mask returns the events of the lists that a descriptor is in.
 func (f *fdSets) mask(fd int) (events EventMask) {
-	if f.read.IsSet(fd) {
+	if f.read.isSet(fd) {
 		events |= EventRead
 	}
-	if f.write.IsSet(fd) {
+	if f.write.isSet(fd) {
 		events |= EventWrite
 	}
-	if f.except.IsSet(fd) {
+	if f.except.isSet(fd) {
 		events |= EventPriority
 	}
 	return events
@@ -141,7 +166,7 @@ func (f *fdSets) mask(fd int) (events EventMask) {
 
 // empty reports whether no descriptor of a word is in any list.
 func (f *fdSets) empty(word int) bool {
-	return f.read.Bits[word]|f.write.Bits[word]|f.except.Bits[word] == 0
+	return f.read.empty(word) && f.write.empty(word) && f.except.empty(word)
 }
 
 // copy copies the words that are in use.
@@ -149,15 +174,15 @@ func (s *SelectSelector) copy(b *selectSets) {
 	b.since = s.changes
 	b.nfd = s.high + 1
 	words := s.high/unix.NFDBITS + 1
-	copy(b.read.Bits[:words], s.interest.read.Bits[:words])
-	copy(b.write.Bits[:words], s.interest.write.Bits[:words])
-	copy(b.except.Bits[:words], s.interest.except.Bits[:words])
-	b.read.Set(s.r)
+	b.read.copy(&s.interest.read, words)
+	b.write.copy(&s.interest.write, words)
+	b.except.copy(&s.interest.except, words)
+	b.read.set(s.r)
 }
 
 // call is select(2).
 func (b *selectSets) call(limit *unix.Timeval) (err error) {
-	b.n, err = unix.Select(b.nfd, &b.read, &b.write, &b.except, limit)
+	b.n, err = unix.Select(b.nfd, &b.read[0], &b.write[0], &b.except[0], limit)
 	return err
 }
 
