@@ -26,9 +26,10 @@ var constructors = []func() (Selector, error){
 //
 // Regular files and directories are always ready, as they are for poll. What
 // the kernel has no filter for is refused with its error, such as ENODEV for
-// /dev/null on FreeBSD, and EINVAL on macOS for /dev/tty and for a FIFO, whose
-// end no filter there tells of: [SelectSelector] can wait for those. A kqueue,
-// another selector's Fd among them, can be registered for EventRead alone.
+// /dev/null on FreeBSD, and EINVAL on macOS for /dev/tty. So is a FIFO with EINVAL
+// on macOS and on NetBSD before 10, where the filters don't know its end.
+// [SelectSelector] can wait for those. A kqueue, another selector's Fd among them,
+// can be registered for EventRead alone.
 //
 // EventPriority is for sockets on macOS, DragonFly and OpenBSD. Elsewhere, and
 // for all other descriptors, Register and Modify refuse it with an error that
@@ -37,7 +38,9 @@ var constructors = []func() (Selector, error){
 //
 // EventHangup is for all but terminals on NetBSD, which don't tell of their end
 // (filt_ttyread): Register and Modify refuse it there with an error that matches
-// [errors.ErrUnsupported]. Where the other side of a FIFO or a
+// [errors.ErrUnsupported], and a terminal that has hung up is ready for nothing,
+// but for a pseudoterminal's master, which shows it. [PollSelector] tells of both.
+// Where the other side of a FIFO or a
 // terminal was gone and is back, FreeBSD may go on telling of the end
 // (filt_piperead before 13, tty_kqops_read_event) until Modify.
 //
@@ -235,17 +238,22 @@ func (e *entry) knotes() [3]knote {
 	return k
 }
 
-// classify finds out what kind of file fd names, and whether it is always
-// ready.
-func classify(fd int, e *entry) (always bool, err error) {
+// classify finds out what kind of file fd names, and what it is ready for if that
+// never changes.
+func classify(fd int, e *entry) (always EventMask, err error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return false, os.NewSyscallError("fstat", err)
+	err = unix.Fstat(fd, &st)
+	gone := err == unix.ENOENT
+	if gone {
+		// On NetBSD a terminal whose master is closed (ptyfs_getattr).
+		st.Mode = unix.S_IFCHR
+	} else if err != nil {
+		return 0, os.NewSyscallError("fstat", err)
 	}
 	e.pos = 0
 	kind := st.Mode & unix.S_IFMT
 	if e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0) {
-		return false, errPriority
+		return 0, errPriority
 	}
 	hangup := e.events&EventHangup != 0
 	switch kind {
@@ -257,21 +265,24 @@ func classify(fd int, e *entry) (always bool, err error) {
 		if e.events&EventWrite != 0 && deafToClose(fd) {
 			e.pos |= endByRead | deaf
 		}
-		return false, nil
+		return 0, nil
 	case unix.S_IFREG, unix.S_IFDIR:
-		return true, nil
+		return EventRead | EventWrite, nil
 	case unix.S_IFCHR:
 		if hangup && !devicesEnd {
-			return false, errHangup
+			return 0, errHangup
+		}
+		if gone {
+			return allEvents, nil
 		}
 	case unix.S_IFIFO:
-		if !fifosEnd && st.Dev != 0 { // it is 0 for a pipe (pipe_stat)
-			return false, noFilter(unix.EINVAL)
+		if !fifosEnd() && st.Dev != 0 { // it is 0 for a pipe (pipe_stat)
+			return 0, noFilter(unix.EINVAL)
 		}
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
-		return false, os.NewSyscallError("fcntl", err)
+		return 0, os.NewSyscallError("fcntl", err)
 	}
 	mode := flags & unix.O_ACCMODE
 	switch {
@@ -282,10 +293,10 @@ func classify(fd int, e *entry) (always bool, err error) {
 	case hangup:
 		e.pos = endByRead
 	}
-	if kind == unix.S_IFIFO && mode == deafPipes {
+	if kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
 		e.pos |= endByRead
 	}
-	return false, nil
+	return 0, nil
 }
 
 // noFilter is the error for what the kernel has no filter for.
@@ -302,8 +313,8 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if always {
-		s.keep(fd, EventRead|EventWrite)
+	if always != 0 {
+		s.keep(fd, always)
 		return nil
 	}
 	return s.watch(fd, e)
@@ -371,9 +382,9 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 		return err
 	}
 	delete(s.steady, fd)
-	if always {
+	if always != 0 {
 		s.unwatch(fd, &old)
-		s.keep(fd, EventRead|EventWrite)
+		s.keep(fd, always)
 		return nil
 	}
 	// EV_ADD doesn't change the EV_CLEAR of a knote that is there. All is one

@@ -18,11 +18,11 @@ const (
 
 	// devicesEnd: the filters of terminals tell of their end.
 	devicesEnd = true
-
-	// fifosEnd: those of FIFOs do. Here a FIFO is a vnode as any other
-	// (filt_vnode_common); golang/go#24164.
-	fifosEnd = false
 )
+
+// fifosEnd reports whether the filters of FIFOs tell of their end. Here a FIFO is
+// a vnode as any other (filt_vnode_common); golang/go#24164.
+func fifosEnd() bool { return false }
 
 // deafToClose reports whether a socket's filter for writing isn't told when the
 // peer closes.

@@ -16,11 +16,12 @@ const (
 	// its filter for writing of the reader's end while the pipe is full.
 	deafPipes = -1 // it does
 
-	// devicesEnd and fifosEnd: the filters of terminals and FIFOs tell of
-	// their end.
+	// devicesEnd: the filters of terminals tell of their end.
 	devicesEnd = true
-	fifosEnd   = true
 )
+
+// fifosEnd reports whether the filters of FIFOs tell of their end.
+func fifosEnd() bool { return true }
 
 // deafToClose reports whether a socket's filter for writing isn't told when the
 // peer closes.

@@ -4,7 +4,11 @@
 
 package selectors
 
-import "golang.org/x/sys/unix"
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
 
 // What x/sys lacks, from sys/event.h.
 const (
@@ -25,12 +29,18 @@ const (
 	deafPipes = unix.O_WRONLY
 
 	// devicesEnd: the filters of terminals tell of their end. These don't
-	// (filt_ttyread, filt_ptcread).
+	// (filt_ttyread, filt_ttywrite), but for the one for reading of a
+	// pseudoterminal's master (filt_ptcread).
 	devicesEnd = false
-
-	// fifosEnd: those of FIFOs do.
-	fifosEnd = true
 )
+
+// fifosEnd reports whether the filters of FIFOs tell of their end. Before NetBSD 10
+// the one for writing looks at the wrong socket, which can't be written to: it is
+// ready at once, with EV_EOF, for ever (fifo_kqfilter in miscfs/fifofs/fifo_vnops.c).
+var fifosEnd = sync.OnceValue(func() bool {
+	version, err := unix.SysctlUint32("kern.osrevision")
+	return err != nil || version >= 1000000000
+})
 
 // deafToClose reports whether a socket's filter for writing isn't told when the
 // peer closes.

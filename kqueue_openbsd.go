@@ -20,11 +20,12 @@ const (
 	// filt_pipewrite looks at).
 	deafPipes = unix.O_RDWR
 
-	// devicesEnd and fifosEnd: the filters of terminals and FIFOs tell of
-	// their end.
+	// devicesEnd: the filters of terminals tell of their end.
 	devicesEnd = true
-	fifosEnd   = true
 )
+
+// fifosEnd reports whether the filters of FIFOs tell of their end.
+func fifosEnd() bool { return true }
 
 // deafToClose reports whether a socket's filter for writing isn't told when the
 // peer closes.

@@ -29,7 +29,7 @@ func pollFd(fd int, events EventMask) (unix.PollFd, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return p[0], os.NewSyscallError("fstat", err)
 	}
-	refused := st.Mode&unix.S_IFMT == unix.S_IFIFO && !fifosEnd && st.Dev != 0
+	refused := st.Mode&unix.S_IFMT == unix.S_IFIFO && !fifosEnd() && st.Dev != 0
 	if !refused {
 		if _, _, err := pollWait(p[:], 0); err != nil {
 			return p[0], err

@@ -2,7 +2,7 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build linux || freebsd
+//go:build linux || freebsd || netbsd
 
 package selectors
 
@@ -11,6 +11,18 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// situationTTY: the filters of NetBSD's terminals don't tell of their end
+// (filt_ttyread), but for the one for reading of a pseudoterminal's master
+// (filt_ptcread).
+func situationTTY(want EventMask) situationRow {
+	return situationRow{
+		why:      "the filters of terminals don't tell of their end",
+		on:       "netbsd/kqueue",
+		want:     want,
+		noHangup: true,
+	}
+}
 
 func init() {
 	situations = append(situations, []situation{
@@ -21,6 +33,7 @@ func init() {
 				return master, nil
 			},
 			want: EventWrite,
+			rows: []situationRow{situationTTY(EventWrite)},
 		},
 		{
 			name: "pty's master, data to read",
@@ -29,6 +42,7 @@ func init() {
 				return master, func() { situationPut(t, slave, "x") }
 			},
 			want: situationRW,
+			rows: []situationRow{situationTTY(situationRW)},
 		},
 		{
 			name: "pty's master, the slave is closed",
@@ -38,6 +52,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationTTY(situationRW),
 				situationAsleep(EventPriority | EventHangup),
 				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
@@ -52,6 +67,7 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				situationTTY(situationRW),
 				situationAsleep(EventPriority | EventHangup),
 				{why: "select puts it into the list for reading (ptsdev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
@@ -64,6 +80,7 @@ func init() {
 				return slave, nil
 			},
 			want: EventWrite,
+			rows: []situationRow{situationTTY(EventWrite)},
 		},
 		{
 			name: "pty's slave, a line to read",
@@ -72,6 +89,7 @@ func init() {
 				return slave, func() { situationPut(t, master, "x\n") }
 			},
 			want: situationRW,
+			rows: []situationRow{situationTTY(situationRW)},
 		},
 		{
 			name: "pty's slave, the master is closed",
@@ -81,6 +99,9 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
+				// Only when it is registered is it seen to be gone (ptyfs_getattr).
+				{why: situationTTY(0).why, on: situationTTY(0).on, perhaps: situationHungUp, noHangup: true},
+				situationAllLists,
 				situationAsleep(EventPriority | EventHangup),
 				{why: "select puts it into the list for reading (ttydev_poll)", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,

@@ -41,6 +41,8 @@ type situationRow struct {
 	asleep  EventMask // who asks for no more than this may sleep through it, and then find it
 	refused error     // of Register
 
+	noHangup bool // Register and Modify refuse EventHangup
+
 	// The releases that it holds for; 0 is no bound.
 	since, before int
 }
@@ -77,8 +79,16 @@ var situationPriorityAlone = situationRow{
 	perhaps: EventPriority,
 }
 
+// situationNoPollHup: NetBSD's poll knows no hang-up of a socket.
+var situationNoPollHup = situationRow{
+	why:  "a socket that has hung up is readable and writable (sodopoll)",
+	on:   "netbsd/poll",
+	want: situationRW,
+}
+
 // situationDead are the rows of a socket that has an error.
 var situationDead = []situationRow{
+	situationNoPollHup,
 	situationPriorityAlone,
 	{
 		why:     "as long as nobody has taken the error it is readable and writable alone (so_poll)",
@@ -202,6 +212,7 @@ var situations = []situation{
 		want: situationHungUp,
 		rows: []situationRow{
 			{why: "AFD tells what the peer did, and not what oneself did", on: "windows/iocp", want: situationHalf},
+			situationNoPollHup,
 			situationPriorityAlone,
 			situationSelect,
 		},
@@ -217,6 +228,7 @@ var situations = []situation{
 			// Wine doesn't pass it on to the kernel (server/sock.c), and Windows
 			// says the same to Wine's ws2_32/tests/afd.c.
 			{why: "AFD tells what the peer did, and not what oneself did", on: "windows/*", want: EventWrite},
+			situationNoPollHup,
 			situationPriorityAlone,
 			situationSelect,
 		},
@@ -352,7 +364,7 @@ func situationRun(t *testing.T, s Selector, selector string, fileobj any, event 
 	}
 	key, err := s.Register(fileobj, interest, nil)
 	mayRefuse := interest&EventPriority != 0 && path.Base(selector) == "kqueue" // the contract lets it
-	mustRefuse := interest&EventHangup != 0 && situationMatches(situationNoHangup, selector)
+	mustRefuse := interest&EventHangup != 0 && (situationMatches(situationNoHangup, selector) || row.noHangup)
 	unsupported := errors.Is(err, errors.ErrUnsupported)
 	if row.refused != nil {
 		if unsupported && (mayRefuse || mustRefuse) {

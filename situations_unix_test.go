@@ -41,6 +41,23 @@ func situationAsleep(events EventMask) situationRow {
 	}
 }
 
+// situationAsleepPipe: the same for NetBSD's pipes (pipe_poll).
+var situationAsleepPipe = situationRow{
+	why:    "the kernel doesn't wake who asked for EventPriority alone",
+	on:     "netbsd/poll",
+	want:   situationHungUp,
+	asleep: EventPriority,
+}
+
+// situationAllLists: NetBSD's select takes POLLHUP for whatever was asked for
+// (selscan in kern/sys_select.c), and some files say that unasked (pipe_poll,
+// fifo_poll, ptspoll).
+var situationAllLists = situationRow{
+	why:  "it is in all three lists",
+	on:   "netbsd/select",
+	want: situationRW | EventPriority,
+}
+
 // FreeBSD 15 has unix stream and seqpacket sockets of its own
 // (uipc_sopoll_stream_or_seqpacket): who waits for urgent data alone is on no
 // list.
@@ -61,14 +78,24 @@ var situationNoFilter = situationRow{
 	perhaps: EventPriority,
 }
 
-// situationFIFOWays: DragonFly's poll and select don't ask how a FIFO was opened.
+// situationFIFOWays: poll and select of DragonFly and NetBSD don't ask how a FIFO
+// was opened.
 func situationFIFOWays(want EventMask) situationRow {
 	return situationRow{
-		why:     "a FIFO's read end has room (fifo_kqfilter)",
-		on:      "dragonfly/poll dragonfly/select",
+		why:     "a FIFO's read end has room (fifo_kqfilter, fifo_poll)",
+		on:      "dragonfly/poll dragonfly/select netbsd/poll netbsd/select",
 		want:    want,
 		perhaps: EventWrite,
 	}
+}
+
+// situationOldFIFO: before NetBSD 10 the filter for writing looks at a FIFO's wrong
+// end (fifo_kqfilter).
+var situationOldFIFO = situationRow{
+	why:     "no filter tells of a FIFO's write end",
+	on:      "netbsd/kqueue",
+	before:  10,
+	refused: unix.EINVAL,
 }
 
 // situationNoFIFO: macOS tells of a FIFO's end by select alone.
@@ -92,12 +119,11 @@ func init() {
 		{
 			name: "TCP, connect refused",
 			make: func(t *testing.T) (any, func()) {
-				// Bound and not listening: the port can't become anybody else's.
-				var nobody unix.SockaddrInet4
-				nobody.Addr = [4]byte{127, 0, 0, 1}
-				b := situationSocket(t, unix.AF_INET, unix.SOCK_STREAM)
-				situationOK(t, unix.Bind(b, &nobody))
-				sa, err := unix.Getsockname(b)
+				// The own port of a connection can't become a listener's. A port that
+				// is bound and not listened at would do, but on NetBSD, which
+				// drops what comes for it (tcp_input).
+				_, b := situationTCP(t)
+				sa, err := unix.Getsockname(situationFD(t, b))
 				situationOK(t, err)
 				a := situationSocket(t, unix.AF_INET, unix.SOCK_STREAM)
 				err = unix.Connect(a, sa)
@@ -284,6 +310,7 @@ func init() {
 			want: situationHungUp,
 			rows: []situationRow{
 				{why: "only who asks for writing hears that both are", on: "freebsd/poll", since: 15, want: situationHalf, perhaps: EventPriority},
+				situationNoPollHup,
 				situationPriorityAlone,
 				situationSelect,
 			},
@@ -295,7 +322,7 @@ func init() {
 				return a, situationClose(t, b)
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationAsleepUnix, situationPriorityAlone, situationSelect},
+			rows: []situationRow{situationAsleepUnix, situationNoPollHup, situationPriorityAlone, situationSelect},
 		},
 		{
 			name: "unix stream pair, data to read and the peer has closed",
@@ -305,7 +332,7 @@ func init() {
 				return a, func() { situationPut(t, b, "x"); shut() }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationAsleepUnix, situationPriorityAlone, situationSelect},
+			rows: []situationRow{situationAsleepUnix, situationNoPollHup, situationPriorityAlone, situationSelect},
 		},
 		{
 			name: "unix stream pair, the send buffer is full and the peer has closed",
@@ -319,6 +346,7 @@ func init() {
 				// unp_soisdisconnected in uipc_usrreq.c.
 				{why: "the close wakes who waits for reading alone", on: "freebsd/poll", since: 15, want: situationHungUp, asleep: EventWrite | EventPriority},
 				{why: "the close wakes who waits for reading alone", on: "freebsd/select", since: 15, want: situationRW, asleep: EventWrite | EventPriority},
+				situationNoPollHup,
 				situationPriorityAlone,
 				situationSelect,
 			},
@@ -356,7 +384,7 @@ func init() {
 				return a, func() { situationPut(t, b, "x"); shut() }
 			},
 			want: situationHungUp,
-			rows: []situationRow{situationAsleepUnix, situationPriorityAlone, situationSelect},
+			rows: []situationRow{situationAsleepUnix, situationNoPollHup, situationPriorityAlone, situationSelect},
 		},
 		{
 			name: "unix datagram pair, nothing happened",
@@ -382,7 +410,7 @@ func init() {
 				return a, nil
 			},
 			want: 0,
-			rows: []situationRow{{why: "it looks at the sender's empty buffer alone, and a write says ENOBUFS", on: "freebsd/* dragonfly/*", want: EventWrite}},
+			rows: []situationRow{{why: "it looks at the sender's empty buffer alone, and a write says ENOBUFS", on: "freebsd/* netbsd/* dragonfly/*", want: EventWrite}},
 		},
 
 		{
@@ -413,6 +441,8 @@ func init() {
 			rows: []situationRow{
 				situationNoFilter,
 				situationAsleep(EventPriority),
+				situationAsleepPipe,
+				situationAllLists,
 				{why: "pipes go both ways", on: "freebsd/select openbsd/select dragonfly/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -428,6 +458,8 @@ func init() {
 			rows: []situationRow{
 				situationNoFilter,
 				situationAsleep(EventPriority),
+				situationAsleepPipe,
+				situationAllLists,
 				{why: "pipes go both ways", on: "freebsd/select openbsd/select dragonfly/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -459,6 +491,8 @@ func init() {
 			rows: []situationRow{
 				situationNoFilter,
 				situationAsleep(EventPriority),
+				situationAsleepPipe,
+				situationAllLists,
 				{why: "it is in the list for reading alone, until then for writing", on: "dragonfly/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
@@ -474,6 +508,8 @@ func init() {
 			rows: []situationRow{
 				situationNoFilter,
 				situationAsleep(EventPriority),
+				situationAsleepPipe,
+				situationAllLists,
 				{why: "it is in the list for reading alone, until then for writing", on: "dragonfly/select", want: EventRead, perhaps: EventWrite},
 				situationSelect,
 			},
@@ -486,7 +522,7 @@ func init() {
 				return r, nil
 			},
 			want: 0,
-			rows: []situationRow{situationNoFIFO, situationFIFOWays(0)},
+			rows: []situationRow{situationNoFIFO, situationOldFIFO, situationFIFOWays(0)},
 		},
 		{
 			name: "FIFO's read end, data to read",
@@ -495,7 +531,7 @@ func init() {
 				return r, func() { situationPut(t, w, "x") }
 			},
 			want: EventRead,
-			rows: []situationRow{situationNoFIFO, situationFIFOWays(EventRead)},
+			rows: []situationRow{situationNoFIFO, situationOldFIFO, situationFIFOWays(EventRead)},
 		},
 		{
 			name: "FIFO's read end, the writer is gone",
@@ -505,9 +541,10 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				situationNoFIFO,
+				situationNoFIFO, situationOldFIFO,
 				{why: "a FIFO has no end here (filt_fiforead with NOTE_OLDAPI)", on: "dragonfly/poll dragonfly/select", perhaps: EventWrite},
 				situationAsleep(EventWrite | EventPriority),
+				situationAllLists,
 				{why: "select puts it into the list for reading", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -521,9 +558,10 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				situationNoFIFO,
+				situationNoFIFO, situationOldFIFO,
 				{why: "a FIFO has no end here (filt_fiforead with NOTE_OLDAPI)", on: "dragonfly/poll dragonfly/select", want: EventRead, perhaps: EventWrite},
 				situationAsleep(EventWrite | EventPriority),
+				situationAllLists,
 				{why: "select puts it into the list for reading", on: "freebsd/select", want: EventRead, perhaps: EventWrite},
 				{why: "select puts it into the list for reading alone", on: "*/select", want: EventRead},
 			},
@@ -537,7 +575,7 @@ func init() {
 				return r, nil
 			},
 			want: 0,
-			rows: []situationRow{situationNoFIFO, situationFIFOWays(0)},
+			rows: []situationRow{situationNoFIFO, situationOldFIFO, situationFIFOWays(0)},
 		},
 		{
 			name: "FIFO's write end, nothing happened",
@@ -546,7 +584,7 @@ func init() {
 				return w, nil
 			},
 			want: EventWrite,
-			rows: []situationRow{situationNoFIFO},
+			rows: []situationRow{situationNoFIFO, situationOldFIFO},
 		},
 		{
 			name: "FIFO's write end, the reader is gone",
@@ -556,8 +594,9 @@ func init() {
 			},
 			want: situationHungUp,
 			rows: []situationRow{
-				situationNoFIFO,
+				situationNoFIFO, situationOldFIFO,
 				{why: "a FIFO has no end here but for who writes", on: "dragonfly/poll dragonfly/select", perhaps: situationHungUp},
+				{why: "a FIFO has no end here but for who writes (fifo_poll)", on: "netbsd/poll netbsd/select", want: EventWrite},
 				situationAsleep(EventRead | EventPriority),
 				{why: "select puts it into the list for writing", on: "freebsd/select", want: EventWrite, perhaps: EventRead},
 				situationSelect,
