@@ -42,6 +42,11 @@ import (
 //     has hung up, where EventWrite is asked for, and a FIFO has no end and
 //     room on its read end (poll_copyout, filt_fiforead, fifo_kqfilter). Who
 //     asks for EventPriority alone hears of no hang-up.
+//   - NetBSD shows a socket that has hung up as readable and writable alone, so that
+//     who asks for EventPriority alone hears nothing (sodopoll). It sleeps through
+//     the hang-up of a pipe that was registered for EventPriority alone
+//     (pipe_poll). A FIFO has room on its read end, and its write end shows as
+//     writable alone when the reader is gone (fifo_poll).
 //   - illumos shows a socket's error as readable and writable alone as long as
 //     nobody has taken it (so_poll).
 type PollSelector struct {

@@ -28,7 +28,9 @@ import (
 // as readable where EventWrite is asked for as well, and sleeps through the close
 // of a full one's peer; on DragonFly a FIFO has no end and room on its read
 // end, and a pipe's write end whose reader is gone is in the list for reading
-// alone. KqueueSelector tells of all that.
+// alone. On NetBSD a pipe or a terminal that has hung up is ready for whatever was
+// asked for, a FIFO has room on its read end, and its write end shows as writable
+// alone when the reader is gone. KqueueSelector tells of all that.
 type SelectSelector struct {
 	core
 	*waker
