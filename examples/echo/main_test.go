@@ -34,12 +34,16 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(time.Minute))
+	wait(c)
 	return c.(*net.TCPConn)
 }
 
+// wait gives what comes next a minute.
+func wait(c net.Conn) { c.SetDeadline(time.Now().Add(time.Minute)) }
+
 func send(t *testing.T, c net.Conn, text string) {
 	t.Helper()
+	wait(c)
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +51,7 @@ func send(t *testing.T, c net.Conn, text string) {
 
 func expect(t *testing.T, c net.Conn, text string) {
 	t.Helper()
+	wait(c)
 	got := make([]byte, len(text))
 	if _, err := io.ReadFull(c, got); err != nil || string(got) != text {
 		t.Fatalf("got %q (%v), want %q", got, err, text)
@@ -76,6 +81,7 @@ func TestEchoesToAThousandClientsAtOnce(t *testing.T) {
 	}
 	for i, c := range clients {
 		c.CloseWrite()
+		wait(c)
 		if n, err := c.Read(make([]byte, 1)); err != io.EOF {
 			t.Fatalf("client %d read %d, %v at the end, want EOF", i, n, err)
 		}

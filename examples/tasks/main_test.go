@@ -69,7 +69,7 @@ func serve(t *testing.T, handle func(c net.Conn)) (addr string) {
 }
 
 func TestFetchesFromItsOwnServer(t *testing.T) {
-	cmd, out := command(t)
+	cmd, out := command(t, "-patience", "1m")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestTellsWhyAPageCannotBeHad(t *testing.T) {
 	defer c.Close()
 	nobody := c.LocalAddr().String() // nor can anybody come to listen there
 	for _, from := range []string{addr, nobody} {
-		cmd, out := command(t, "-from", from)
+		cmd, out := command(t, "-from", from, "-patience", "1m")
 		failed(t, cmd)
 		if line := lastLine(out); !strings.HasPrefix(line, "0 pages, 0 bytes, in ") {
 			t.Errorf("the program says %q", line)
