@@ -8,9 +8,11 @@ package selectors
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -167,7 +169,11 @@ func init() {
 				situationOK(t, b.SetLinger(0))
 				return a, func() {
 					situationOK(t, b.Close())
-					if _, err := a.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+					switch _, err := a.Read(make([]byte, 1)); {
+					case errors.Is(err, unix.ECONNRESET):
+					case err == io.EOF && runtime.GOOS == "dragonfly":
+						t.Skip("the reset was told as the end of the data") // seldom
+					default:
 						t.Fatal(err)
 					}
 				}
