@@ -325,7 +325,7 @@ const cancelGrace = 100 * time.Millisecond
 
 // baseSocket returns the socket that the driver knows: a layered service
 // provider may have put one of its own before it. It fails with WSAENOTSOCK for
-// what is no open socket, but not on Wine.
+// what is no open socket, but on Wine 8, which takes any handle.
 func baseSocket(socket windows.Handle) (windows.Handle, error) {
 	for {
 		base, err := socketIoctl(socket, sioBaseHandle)
@@ -336,6 +336,10 @@ func baseSocket(socket windows.Handle) (windows.Handle, error) {
 		// tell the next one down for polling (wepoll, trio and mio met them).
 		next, nextErr := socketIoctl(socket, sioBspHandlePoll)
 		if nextErr != nil || next == socket {
+			// Wine 10 has an error of its own for each kind of handle.
+			if err := checkOpen(socket); err != nil {
+				return 0, err
+			}
 			return 0, os.NewSyscallError("WSAIoctl", err)
 		}
 		socket = next
