@@ -49,21 +49,28 @@ func TestANarrowedMaskLeavesOutWhatItHasNot(t *testing.T) {
 	})
 }
 
-// reopen opens handles until one has the number of a closed one. It closes the
-// others at the end of the test.
-func reopen(t testing.TB, number windows.Handle, open func() (windows.Handle, error)) {
+// reopen opens handles until one has the number of a closed one, and closes the
+// others. It reports false where another thread was quicker, which may open a
+// handle at any time.
+func reopen(t testing.TB, number windows.Handle, open func() (windows.Handle, error)) bool {
 	t.Helper()
+	var others []windows.Handle
+	defer func() {
+		for _, h := range others {
+			windows.CloseHandle(h)
+		}
+	}()
 	for range 1000 {
 		h, err := open()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if h == number {
-			return
+			return true
 		}
-		t.Cleanup(func() { windows.CloseHandle(h) })
+		others = append(others, h)
 	}
-	t.Fatal("the handle is not given out again")
+	return false
 }
 
 // bound returns a datagram socket on a port of 127.0.0.1.
@@ -79,15 +86,22 @@ func bound(port int) (windows.Handle, error) {
 // server that listens once more.
 func TestANarrowedMaskTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		h, err := bound(0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := datagramSocket(h).LocalAddr().(*net.UDPAddr)
-		register(t, s, h, EventRead|EventPriority, nil)
-		now(t, s)
-		windows.Closesocket(h)
-		reopen(t, h, newSocket)
+		var h windows.Handle
+		var address *net.UDPAddr
+		eventually("the number of a closed socket", func() (ok bool) {
+			var err error
+			if h, err = bound(0); err != nil {
+				t.Fatal(err)
+			}
+			address = datagramSocket(h).LocalAddr().(*net.UDPAddr)
+			register(t, s, h, EventRead|EventPriority, nil)
+			now(t, s)
+			windows.Closesocket(h)
+			if ok = reopen(t, h, newSocket); !ok {
+				unregister(t, s, h)
+			}
+			return ok
+		})
 		defer windows.Closesocket(h)
 		if err := windows.Bind(h, &windows.SockaddrInet4{Port: address.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			t.Fatal(err)
@@ -109,19 +123,28 @@ func TestANarrowedMaskTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 // The kernel's word that the old socket was closed is in the hands of a wait.
 func TestANarrowedMaskIsAskedForAgainWhereTheOldSocketWasClosed(t *testing.T) {
 	s := newIOCP(t)
-	h, err := bound(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := datagramSocket(h).LocalAddr().(*net.UDPAddr)
-	register(t, s, h, EventRead|EventPriority, nil)
-	now(t, s)
-	windows.Closesocket(h)
-	w := s.newWaiter()
-	if _, err := w.wait(hang); err != nil {
-		t.Fatal(err)
-	}
-	reopen(t, h, newSocket)
+	var h windows.Handle
+	var address *net.UDPAddr
+	var w waiter
+	eventually("the number of a closed socket", func() (ok bool) {
+		var err error
+		if h, err = bound(0); err != nil {
+			t.Fatal(err)
+		}
+		address = datagramSocket(h).LocalAddr().(*net.UDPAddr)
+		register(t, s, h, EventRead|EventPriority, nil)
+		now(t, s)
+		windows.Closesocket(h)
+		w = s.newWaiter()
+		if _, err := w.wait(hang); err != nil {
+			t.Fatal(err)
+		}
+		if ok = reopen(t, h, newSocket); !ok {
+			w.take(nil)
+			unregister(t, s, h)
+		}
+		return ok
+	})
 	defer windows.Closesocket(h)
 	if err := windows.Bind(h, &windows.SockaddrInet4{Port: address.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
@@ -144,19 +167,25 @@ func TestHandlesOfTheDriverAreNoSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h, peer := connected(t)
-	register(t, s, h, EventWrite, nil)
-	now(t, s, Ready{get(t, s, h), EventWrite})
-	windows.Closesocket(h)
 	other := newIOCP(t)
-	for n := 0; other.port.groups[n].handle != h; n++ {
-		if n > 1000 {
-			t.Fatal("the handle is not given out again")
+	var h windows.Handle
+	var peer *net.TCPConn
+	eventually("the number of a closed socket", func() (ok bool) {
+		h, peer = connected(t)
+		register(t, s, h, EventWrite, nil)
+		now(t, s, Ready{get(t, s, h), EventWrite})
+		windows.Closesocket(h)
+		for range 100 {
+			if err := other.port.createGroup(); err != nil {
+				t.Fatal(err)
+			}
+			if other.port.groups[len(other.port.groups)-1].handle == h {
+				return true
+			}
 		}
-		if err := other.port.createGroup(); err != nil {
-			t.Fatal(err)
-		}
-	}
+		unregister(t, s, h)
+		return false
+	})
 	idle(t, s)
 	if _, err := s.Modify(h, EventRead, nil); !errors.Is(err, windows.WSAENOTSOCK) {
 		t.Fatal(err)
@@ -318,9 +347,9 @@ func TestASelectorWhoseOwnHandleIsClosedFails(t *testing.T) {
 		defer windows.Closesocket(h)
 		key := register(t, s, h, EventWrite, nil)
 		now(t, s, Ready{key, EventWrite})
-		windows.CloseHandle(s.port.groups[0].handle)
+		s.port.groups[0].close()
 		fails(t, s)
-		reopen(t, s.port.groups[0].handle, newSocket) // for Close to close
+		s.port.groups[0].handle = windows.InvalidHandle // as above
 	})
 	t.Run("waker", func(t *testing.T) {
 		s, err := NewSelectSelector()
@@ -330,7 +359,7 @@ func TestASelectorWhoseOwnHandleIsClosedFails(t *testing.T) {
 		defer s.Close()
 		windows.Closesocket(s.waker.socket)
 		fails(t, s)
-		reopen(t, s.waker.socket, newSocket) // for Close to close
+		s.resources = nothing{} // as above
 	})
 	t.Run("waker of a blocked wait", func(t *testing.T) {
 		s, err := NewSelectSelector()
@@ -344,16 +373,23 @@ func TestASelectorWhoseOwnHandleIsClosedFails(t *testing.T) {
 		if a := end(t, c); !errors.Is(a.err, windows.WSAENOTSOCK) {
 			t.Fatalf("%v, %v", format(a.ready), a.err)
 		}
-		reopen(t, s.waker.socket, newSocket) // for Close to close
+		s.resources = nothing{} // as above
 	})
 	t.Run("waker that is another socket by now", func(t *testing.T) {
-		s, err := NewSelectSelector()
-		if err != nil {
-			t.Fatal(err)
-		}
+		var s *SelectSelector
+		eventually("the number of a closed socket", func() (ok bool) {
+			var err error
+			if s, err = NewSelectSelector(); err != nil {
+				t.Fatal(err)
+			}
+			windows.Closesocket(s.waker.socket)
+			if ok = reopen(t, s.waker.socket, func() (windows.Handle, error) { return bound(0) }); !ok {
+				s.resources = nothing{} // as above
+				s.Close()
+			}
+			return ok
+		})
 		defer s.Close()
-		windows.Closesocket(s.waker.socket)
-		reopen(t, s.waker.socket, func() (windows.Handle, error) { return bound(0) })
 		other := datagramSocket(s.waker.socket)
 		if _, err := other.WriteTo([]byte("x"), other.LocalAddr()); err != nil {
 			t.Fatal(err)

@@ -351,26 +351,28 @@ func TestModifyTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		for k := range 4 {
 			withDuplicate, narrowed := k&1 != 0, k&2 != 0
-			// The socket that gets the handle of the closed one.
-			other, peer := connected(t)
-			h, _ := connected(t)
 			before, after := EventRead, EventWrite
 			if narrowed {
 				before, after = EventRead|EventPriority, EventRead
 			}
-			register(t, s, h, before, nil)
-			now(t, s)
-			if withDuplicate {
-				defer windows.Closesocket(duplicate(t, h))
-			}
-			windows.Closesocket(h)
-			var taken []windows.Handle
-			for d := windows.Handle(0); d != h; taken = append(taken, d) {
-				if len(taken) > 1000 {
-					t.Fatal("the handle is not given out again")
+			// The socket that gets the number of the closed one.
+			other, peer := connected(t)
+			defer windows.Closesocket(other)
+			var h windows.Handle
+			eventually("the number of a closed socket", func() (ok bool) {
+				h, _ = connected(t)
+				register(t, s, h, before, nil)
+				now(t, s)
+				if withDuplicate {
+					d := duplicate(t, h)
+					t.Cleanup(func() { windows.Closesocket(d) })
 				}
-				d = duplicate(t, other)
-			}
+				windows.Closesocket(h)
+				if ok = reopen(t, h, func() (windows.Handle, error) { return duplicate(t, other), nil }); !ok {
+					unregister(t, s, h)
+				}
+				return ok
+			})
 			key := modify(t, s, h, after, nil)
 			if !narrowed {
 				now(t, s, Ready{key, EventWrite})
@@ -380,9 +382,7 @@ func TestModifyTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 			send(t, peer)
 			soon(t, s, Ready{key, EventRead})
 			unregister(t, s, h)
-			for _, d := range append(taken, other) {
-				windows.Closesocket(d)
-			}
+			windows.Closesocket(h)
 			now(t, s)
 		}
 	})
