@@ -23,21 +23,23 @@ import (
 // and libraries live on them (libuv, wepoll, mio). This is how they are used:
 //
 //   - A request is for one socket and for once. Whoever was reported is asked
-//     for again by the next wait, whose request ends at once if the socket is
-//     still ready. So waits are level-triggered.
+//     for again by the next look, whose request ends at once if the socket is
+//     still ready. So looks are level-triggered.
 //   - When a request has ended, a packet that names it comes through the port.
 //     Until then the kernel may write to the request's memory, whatever
 //     happened to the registration, the selector and the socket meanwhile.
-//   - There is one request at a time for a socket: two at once disturb each
-//     other (trio and wepoll met that). To ask for something more, the old
-//     request is cancelled, and its packet awaited.
+//   - Two requests of one port for one socket disturb each other (trio#52,
+//     wepoll#35), so there is one for each registration. A change cancels it and
+//     makes another one, in memory of its own. Only the packet of a cancelled
+//     request comes later: the driver has given it up when the call returns. mio
+//     and trio live on that as well.
 
 // An afdPort is a completion port, with all that comes through it: the requests
 // and the handles that they are made by. It is what the system has given to an
 // IOCPSelector.
 type afdPort struct {
 	handle   windows.Handle // constant
-	timer    portTimer
+	timer    portTimer      // of who waits
 	groups   []*afdGroup
 	room     int          // the groups before this one are full
 	inFlight atomic.Int64 // requests whose packet nobody has taken yet
@@ -63,25 +65,14 @@ type afdPoll struct {
 	info   afdPollInfo             // the kernel's
 	_      uint32                  // see afdPollInfoSize
 
-	fd     int
-	base   windows.Handle
-	id     uint64    // of the socket, see socketID
-	events EventMask // what is registered
-	asked  EventMask // what the kernel was asked for
-	state  pollState
-	kept   bool   // events has changed since it was asked
-	owned  bool   // it belongs to a registration
-	queued bool   // it is in the selector's list asks
-	look   uint64 // the look that asked last
+	fd      int
+	base    windows.Handle
+	events  EventMask // what is registered
+	owned   bool      // it belongs to a registration
+	pending bool      // its packet is still to come
+	queued  bool      // it is in the selector's list asks
+	look    uint64    // the look that asked last
 }
-
-type pollState uint8
-
-const (
-	pollIdle      pollState = iota
-	pollPending             // the kernel has it
-	pollCancelled           // the kernel had to give it back; the packet may still say something else
-)
 
 // An afdPollInfo is AFD_POLL_INFO with one AFD_POLL_HANDLE_INFO.
 type afdPollInfo struct {
@@ -138,14 +129,11 @@ func newPort() (*afdPort, error) {
 	return p, nil
 }
 
-// drivers has the handles of the socket driver that are open in this process.
-// They are no sockets, and a request about one of them ends Wine's server,
-// and with it all programs. The number of a closed socket that is still
-// registered may be given to one of them: none is opened while a request is made.
-var drivers struct {
-	sync.RWMutex
-	handles map[windows.Handle]struct{}
-}
+// drivers has the handles of the socket driver that are open in this process. A
+// request about one of them, by the number of a socket that was closed while
+// registered, ends Wine's server (an assertion in set_fd_events), and with it all
+// programs there.
+var drivers sync.Map
 
 // createGroup makes room for more polls.
 func (p *afdPort) createGroup() error {
@@ -158,19 +146,12 @@ func (p *afdPort) createGroup() error {
 	attributes := windows.OBJECT_ATTRIBUTES{ObjectName: name}
 	attributes.Length = uint32(unsafe.Sizeof(attributes))
 	var status windows.IO_STATUS_BLOCK
-	drivers.Lock()
 	err = windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, windows.FILE_OPEN, 0, 0, 0)
-	if err == nil {
-		if drivers.handles == nil {
-			drivers.handles = make(map[windows.Handle]struct{})
-		}
-		drivers.handles[g.handle] = struct{}{}
-	}
-	drivers.Unlock()
 	if err != nil {
 		return ntError("NtCreateFile", err.(windows.NTStatus))
 	}
+	drivers.Store(g.handle, nil)
 	_, err = windows.CreateIoCompletionPort(g.handle, p.handle, pollKey, 0)
 	err = os.NewSyscallError("CreateIoCompletionPort", err)
 	if err == nil {
@@ -192,10 +173,8 @@ func (g *afdGroup) configure() error {
 }
 
 func (g *afdGroup) close() {
-	drivers.Lock()
+	drivers.Delete(g.handle)
 	windows.CloseHandle(g.handle)
-	delete(drivers.handles, g.handle)
-	drivers.Unlock()
 }
 
 // allocate returns the index of a poll that was unused, if there is one.
@@ -204,7 +183,6 @@ func (p *afdPort) allocate() (uint32, bool) {
 		if g := p.groups[p.room]; g.free != 0 {
 			k := bits.TrailingZeros32(g.free)
 			g.free &^= 1 << k
-			g.polls[k] = afdPoll{}
 			return uint32(p.room*groupSize + k), true
 		}
 	}
@@ -244,14 +222,13 @@ func (p *afdPort) ask(i uint32, interest uint32) error {
 	poll.status.Status = windows.STATUS_PENDING
 	status := windows.NTStatus(windows.STATUS_INVALID_HANDLE)
 	p.inFlight.Add(1)
-	drivers.RLock()
-	if _, ours := drivers.handles[poll.base]; !ours {
+	if _, ours := drivers.Load(poll.base); !ours {
 		status = ntDeviceIoControlFile(g.handle, uintptr(i)+1, &poll.status,
 			ioctlAfdPoll, unsafe.Pointer(&poll.info), afdPollInfoSize)
 	}
-	drivers.RUnlock()
 	switch status {
 	case 0, windows.STATUS_PENDING:
+		poll.pending = true
 		return nil
 	}
 	p.inFlight.Add(-1)
@@ -271,15 +248,26 @@ func (p *afdPort) cancel(i uint32) {
 	ntCancelIoFileEx(p.groups[i/groupSize].handle, &p.poll(i).status)
 }
 
-// receive takes packets. A negative timeout never ends.
-func (p *afdPort) receive(packets []overlappedEntry, timeout time.Duration) (int, error) {
-	n, err := getQueuedCompletionStatusEx(p.handle, packets, timeout)
-	for i := range packets[:n] {
-		if packets[i].key == pollKey {
-			p.inFlight.Add(-1)
+// receive takes packets. It returns the buffer, which has grown until not all of
+// it was needed. A negative timeout never ends.
+func (p *afdPort) receive(buf []overlappedEntry, timeout time.Duration) ([]overlappedEntry, error) {
+	for buf = slices.Grow(buf[:0], 64); ; timeout = 0 {
+		room := buf[len(buf):cap(buf)]
+		n, err := getQueuedCompletionStatusEx(p.handle, room, timeout)
+		for i := range room[:n] {
+			if room[i].key == pollKey {
+				p.inFlight.Add(-1)
+			}
 		}
+		buf = buf[:len(buf)+n]
+		switch {
+		case len(buf) == 0:
+			return buf, err
+		case n < len(room):
+			return buf, nil // an error must not lose the packets
+		}
+		buf = slices.Grow(buf, len(buf))
 	}
-	return n, err
 }
 
 func (p *afdPort) post() error {
@@ -287,26 +275,18 @@ func (p *afdPort) post() error {
 	return os.NewSyscallError("PostQueuedCompletionStatus", err)
 }
 
-// abandoned has the groups whose memory the kernel may still write to, although
-// their port is gone.
-var abandoned struct {
-	sync.Mutex
-	groups []*afdGroup
-}
-
 // release takes back all requests before it closes the handles.
 func (p *afdPort) release() {
 	for _, g := range p.groups {
 		ntCancelIoFileEx(g.handle, nil)
 	}
-	packets := make([]overlappedEntry, 64)
+	var packets []overlappedEntry
 	for p.inFlight.Load() > 0 {
-		if n, err := p.receive(packets, cancelGrace); err != nil || n == 0 {
+		var err error
+		if packets, err = p.receive(packets, cancelGrace); err != nil || len(packets) == 0 {
 			// If a packet is missing, which nobody has seen, the memory is
 			// given up rather than given back.
-			abandoned.Lock()
-			abandoned.groups = slices.Concat(abandoned.groups, p.groups)
-			abandoned.Unlock()
+			abandoned.Store(p, p.groups)
 			break
 		}
 	}
@@ -318,10 +298,74 @@ func (p *afdPort) release() {
 	windows.CloseHandle(p.handle)
 }
 
-// cancelGrace bounds how long anybody waits for the packet of a cancelled poll.
-// The packet is on its way: it goes by way of the thread that made the
-// request, which the kernel interrupts for it.
+// abandoned has the groups whose memory the kernel may still write to, although
+// their port is gone.
+var abandoned sync.Map
+
+// cancelGrace bounds how long Close waits for the packet of a cancelled request,
+// which goes by way of the thread that made the request: the kernel interrupts
+// that one for it.
 const cancelGrace = 100 * time.Millisecond
+
+// A portTimer ends a wait at a completion port more exactly than the timeout of the
+// wait can, which counts ticks of 15.6 ms: who waits for 1 ms is to wait little more,
+// as by Go's own timers. A look may take the timer's packet out of the port. Then
+// the timeout ends the wait.
+type portTimer struct {
+	timer  windows.Handle // 0 if the system has none of the kind
+	packet windows.Handle // a wait completion packet, which ties the timer to the port
+}
+
+const (
+	highResolution = 0x2                     // CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, from Windows 10 1803 on
+	timerAccess    = windows.SYNCHRONIZE | 3 // and TIMER_QUERY_STATE, TIMER_MODIFY_STATE
+)
+
+// create makes the timer if the system has such.
+func (t *portTimer) create() {
+	if createWaitPacket.Find() != nil || associateWaitPacket.Find() != nil || cancelWaitPacket.Find() != nil {
+		return
+	}
+	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, highResolution, timerAccess)
+	if timer == 0 {
+		return
+	}
+	status, _, _ := syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
+	if status != 0 {
+		windows.CloseHandle(windows.Handle(timer))
+		return
+	}
+	t.timer = windows.Handle(timer)
+}
+
+// arm makes a packet come to the port after d, and reports whether it will.
+func (t *portTimer) arm(port windows.Handle, d time.Duration) bool {
+	if t.timer == 0 {
+		return false
+	}
+	due := -ceil(d, 100) // negative is from now on, in units of 100 ns
+	ok, _, _ := syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
+	if ok == 0 {
+		return false
+	}
+	var signaled bool
+	status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer),
+		timerKey, 0, 0, 0, uintptr(unsafe.Pointer(&signaled)))
+	// It fails where the packet of the last wait is still on its way.
+	return status == 0
+}
+
+// disarm takes the packet back, also from the port.
+func (t *portTimer) disarm() {
+	syscall.SyscallN(cancelWaitPacket.Addr(), uintptr(t.packet), 1)
+}
+
+func (t *portTimer) close() {
+	if t.timer != 0 {
+		windows.CloseHandle(t.packet)
+		windows.CloseHandle(t.timer)
+	}
+}
 
 // baseSocket returns the socket that the driver knows: a layered service
 // provider may have put one of its own before it. It fails with WSAENOTSOCK for
@@ -367,7 +411,20 @@ var (
 	procNtDeviceIoControlFile       = ntdll.NewProc("NtDeviceIoControlFile")
 	procNtCancelIoFileEx            = ntdll.NewProc("NtCancelIoFileEx")
 	procGetQueuedCompletionStatusEx = kernel32.NewProc("GetQueuedCompletionStatusEx")
+	procCreateWaitableTimerEx       = kernel32.NewProc("CreateWaitableTimerExW")
+	procSetWaitableTimer            = kernel32.NewProc("SetWaitableTimer")
+
+	// Microsoft documents them since 2023 (Win32 devnotes). Replaced by a test: Wine 8
+	// and 10 have none of them.
+	createWaitPacket    proc = ntdll.NewProc("NtCreateWaitCompletionPacket")
+	associateWaitPacket proc = ntdll.NewProc("NtAssociateWaitCompletionPacket")
+	cancelWaitPacket    proc = ntdll.NewProc("NtCancelWaitCompletionPacket")
 )
+
+type proc interface {
+	Find() error
+	Addr() uintptr
+}
 
 // ntDeviceIoControlFile uses one buffer for question and answer.
 func ntDeviceIoControlFile(file windows.Handle, context uintptr, status *windows.IO_STATUS_BLOCK, code uint32, buffer unsafe.Pointer, size uintptr) windows.NTStatus {

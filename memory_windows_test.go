@@ -147,7 +147,7 @@ func TestCloseGivesTheKernelsMemoryBack(t *testing.T) {
 		a, _ := tcpPair(t)
 		register(t, s, a, EventWrite, nil)
 		groups = append(groups, weak.Make(s.port.groups[0]))
-		if _, err := s.newWaiter().wait(hang); err != nil {
+		if _, err := s.wait(hang); err != nil {
 			t.Fatal(err)
 		}
 		s.Close()

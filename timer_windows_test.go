@@ -148,35 +148,36 @@ func TestWithoutATimerAWaitEndsByItsTimeout(t *testing.T) {
 		t.Errorf("%d timers were disarmed", n)
 	}
 	waits(t, withWaitPackets(t, &fakeWaitPackets{lost: true}), 30*time.Millisecond)
+}
 
-	f = &fakeWaitPackets{}
-	s = withWaitPackets(t, f)
+func TestANearerTimeoutHasTheTimer(t *testing.T) {
+	f := &fakeWaitPackets{}
+	s := withWaitPackets(t, f)
 	c := startSelect(s, hang)
-	eventually("arming", func() bool { return f.associated.Load() != 0 })
 	waits(t, s, 30*time.Millisecond)
-	if n := f.associated.Load(); n != 1 {
-		t.Errorf("%d timers at once", n)
+	if n := f.associated.Load(); n < 2 {
+		t.Errorf("%d timers for two waits", n)
 	}
 	wakeup(t, s)
 	wants(t, end(t, c))
+	if a, b := f.associated.Load(), f.freed.Load(); a != b {
+		t.Errorf("%d timers were armed, %d disarmed", a, b)
+	}
 }
 
-// Any wait may take the packet: it must go on, and so must the timeout.
-func TestATimersPacketMayComeToAnotherWait(t *testing.T) {
-	f := &fakeWaitPackets{}
+// A look takes all packets: the wait that has lost its timer's ends all the same.
+func TestALookMayTakeATimersPacket(t *testing.T) {
+	f := &fakeWaitPackets{early: true}
 	s := withWaitPackets(t, f)
-	short := startSelect(s, 100*time.Millisecond)
-	eventually("arming", func() bool { return f.associated.Load() != 0 })
-	var others []<-chan answer
-	for range 4 {
-		others = append(others, startSelect(s, Forever))
-	}
-	wants(t, end(t, short))
-	for _, c := range others {
-		stillBlocked(t, c)
-	}
-	s.Close()
-	for _, c := range others {
-		end(t, c)
+	const d = 50 * time.Millisecond
+	begin := monotonic()
+	c := startSelect(s, d)
+	eventually("the end", func() bool {
+		now(t, s)
+		return len(c) != 0
+	})
+	wants(t, end(t, c))
+	if took := monotonic() - begin; took < d {
+		t.Errorf("a wait of %v took %v", d, took)
 	}
 }
