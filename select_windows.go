@@ -7,7 +7,6 @@ package selectors
 import (
 	"errors"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -34,16 +33,15 @@ type SelectSelector struct {
 	// none.
 	sockets []selectSocket
 
-	looks, waits selectSets
-	found        []EventMask // the answer for each of sockets, 0 when not in collect
-	hits         []*entry
-	vain         int // calls in a row that found a closed socket which nobody else finds
+	looking, waiting selectCall
+	hits             []*entry // empty but in collect
 }
 
 type selectSocket struct {
 	fd     windows.Handle
 	events EventMask
-	except bool // it is in the list of exceptions
+	except bool      // it is in the list of exceptions
+	found  EventMask // in a call's answer, 0 but in collect
 }
 
 // NewSelectSelector returns a selector that waits by winsock's select. It fails
@@ -195,7 +193,7 @@ func (s *SelectSelector) add(fd int, e *entry) error {
 	// reads who didn't ask for them: connected sockets are not put there for
 	// nothing.
 	except := e.events&EventPriority != 0 || !isConnected(socket)
-	s.sockets = append(s.sockets, selectSocket{socket, e.events, except})
+	s.sockets = append(s.sockets, selectSocket{fd: socket, events: e.events, except: except})
 	return nil
 }
 
@@ -233,156 +231,138 @@ func (f *fdSet) add(socket windows.Handle) { *f = append(*f, socket); (*f)[0]++ 
 // members returns the sockets that select left in the set.
 func (f fdSet) members() []windows.Handle { return f[1:][:uint32(f[0])] }
 
-// selectSets are the lists of a call, which it overwrites.
-type selectSets struct {
+// A selectCall has the lists of a call of select, which overwrites them.
+type selectCall struct {
 	read, write, except fdSet
 	since               uint64 // the core's changes when they were filled
-	failed              bool   // the call found a closed socket
+	failed              bool   // it found a closed socket
 }
 
-func (s *SelectSelector) fill(b *selectSets) {
-	b.since = s.changes
-	b.read.clear()
-	b.write.clear()
-	b.except.clear()
+// fill puts what is watched into the lists.
+func (s *SelectSelector) fill(c *selectCall) {
+	c.since = s.changes
+	c.read.clear()
+	c.write.clear()
+	c.except.clear()
 	for i := range s.sockets {
 		socket := &s.sockets[i]
 		if socket.events&EventRead != 0 {
-			b.read.add(socket.fd)
+			c.read.add(socket.fd)
 		}
 		if socket.events&EventWrite != 0 {
-			b.write.add(socket.fd)
+			c.write.add(socket.fd)
 		}
 		if socket.except {
-			b.except.add(socket.fd)
+			c.except.add(socket.fd)
 		}
 	}
 }
 
+// look tries again without the sockets that were closed while registered. Each
+// may be open again, as another socket, so that none is found: ten times in a row
+// that is no chance.
 func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
-	b := &s.looks
-	for {
-		s.fill(b)
-		if err := b.call(0); err != nil {
+	for range 10 {
+		s.fill(&s.looking)
+		if err := s.looking.call(0); err != nil {
 			return dst, err
 		}
-		again := b.failed
-		ready, err := s.collect(dst, b, false)
-		if err != nil || len(ready) > len(dst) || !again {
-			return ready, err
+		if !s.looking.failed {
+			return s.collect(dst, &s.looking)
 		}
+		if err := s.waker.check(); err != nil {
+			return dst, err
+		}
+		s.dropClosed()
 	}
+	return dst, os.NewSyscallError("select", windows.WSAENOTSOCK)
 }
 
 func (s *SelectSelector) prepare() error {
-	s.fill(&s.waits)
+	s.fill(&s.waiting)
 	return nil
 }
 
 // It never says that the time is over: the system counts from its last tick.
 func (s *SelectSelector) wait(timeout time.Duration) (over bool, err error) {
-	return false, s.waits.call(timeout)
+	return false, s.waiting.call(timeout)
 }
 
-func (s *SelectSelector) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits, true) }
-
-// collect appends what is in the answer. After a wait it asks whether a socket is open
-// still.
-func (s *SelectSelector) collect(dst []Ready, b *selectSets, waited bool) ([]Ready, error) {
-	if b.failed {
-		return dst, s.skipClosed()
+func (s *SelectSelector) take(dst []Ready) ([]Ready, error) {
+	if s.waiting.failed {
+		return s.look(dst)
 	}
-	s.vain = 0
-	s.found = slices.Grow(s.found, max(len(s.sockets)-len(s.found), 0))[:len(s.sockets)]
-	s.hits = s.hits[:0]
-	for _, fd := range b.read.members() {
-		if fd == s.waker.socket {
-			if err := s.heard(); err != nil {
-				return dst, err
-			}
+	return s.collect(dst, &s.waiting)
+}
+
+// collect appends to dst what a call has found.
+func (s *SelectSelector) collect(dst []Ready, c *selectCall) ([]Ready, error) {
+	var err error
+	hits := s.hits[:0]
+	hit := func(socket windows.Handle, events EventMask) {
+		e := s.table.find(int(socket))
+		if e == nil || e.gen > c.since || e.pos == 0 {
+			return
+		}
+		if s.sockets[e.pos].found == 0 {
+			hits = append(hits, e)
+		}
+		s.sockets[e.pos].found |= events
+	}
+	for _, socket := range c.read.members() {
+		if socket == s.waker.socket {
+			err = s.heard()
 			continue
 		}
-		s.hit(fd, EventRead, b.since)
+		hit(socket, EventRead)
 	}
-	for _, fd := range b.write.members() {
-		s.hit(fd, EventWrite, b.since)
+	for _, socket := range c.write.members() {
+		hit(socket, EventWrite)
 	}
-	for _, fd := range b.except.members() {
+	for _, socket := range c.except.members() {
 		events := allEvents
-		if isConnected(fd) {
+		if isConnected(socket) {
 			events = EventPriority
 		}
-		s.hit(fd, events, b.since)
+		hit(socket, events)
 	}
 	closed := false
-	for _, e := range s.hits {
-		mask := s.found[e.pos] & e.events
-		s.found[e.pos] = 0
+	for _, e := range hits {
+		socket := &s.sockets[e.pos]
+		mask := socket.found & e.events
+		socket.found = 0
 		switch {
-		case waited && checkOpen(s.sockets[e.pos].fd) != nil:
+		case c == &s.waiting && checkOpen(socket.fd) != nil:
 			// Wine reports as readable what was closed during the wait.
 			closed = true
 		case mask != 0:
 			dst = append(dst, Ready{e.key, mask})
 		default:
 			// It was unconnected when it came, and has urgent data by now.
-			s.sockets[e.pos].except = false
+			socket.except = false
 		}
 	}
-	clear(s.hits)
+	clear(hits)
+	s.hits = hits
 	if closed {
 		s.dropClosed()
 	}
-	return dst, nil
-}
-
-// hit notes that a socket is in a list.
-func (s *SelectSelector) hit(socket windows.Handle, events EventMask, since uint64) {
-	e := s.table.find(int(socket))
-	if e == nil || e.gen > since || e.pos == 0 {
-		return
-	}
-	if s.found[e.pos] == 0 {
-		s.hits = append(s.hits, e)
-	}
-	s.found[e.pos] |= events
-}
-
-// skipClosed makes the next call pass over the sockets that were closed while
-// registered. One that was closed may be open again, as another socket, so that
-// none is found.
-func (s *SelectSelector) skipClosed() error {
-	if s.dropClosed() {
-		s.vain = 0
-		return nil
-	}
-	err := s.waker.check()
-	if s.vain++; err == nil && s.vain > 10 {
-		err = os.NewSyscallError("select", windows.WSAENOTSOCK)
-	}
-	return err
+	return dst, err
 }
 
 // dropClosed stops watching the sockets that were closed while registered,
-// since select fails for all if one is closed, and reports whether there were
-// any.
-func (s *SelectSelector) dropClosed() (found bool) {
+// since select fails for all if one is closed.
+func (s *SelectSelector) dropClosed() {
 	for i := len(s.sockets) - 1; i > 0; i-- {
 		if socket := s.sockets[i].fd; errors.Is(checkOpen(socket), windows.WSAENOTSOCK) {
 			s.remove(int(socket), s.table.find(int(socket)))
-			found = true
 		}
 	}
-	return found
 }
 
-// heard is called when the waker is readable. If there is no signal, the
-// datagram is one that was still on its way when drain looked for it, or
-// somebody else's, or the socket is.
+// heard takes what is in the waker, which may be somebody else's. So may the
+// socket be.
 func (s *SelectSelector) heard() error {
-	if s.signalled {
-		return nil
-	}
 	err := s.waker.check()
 	for err == nil && s.waker.receive() {
 	}
@@ -391,7 +371,9 @@ func (s *SelectSelector) heard() error {
 
 func (s *SelectSelector) wake() error { return s.waker.send() }
 
-func (s *SelectSelector) drain() { s.waker.receive() }
+// drain has nothing to do: who finds the waker readable takes the datagram. One
+// that is still on its way ends the next wait, which goes on.
+func (s *SelectSelector) drain() {}
 
 var procSelect = windows.NewLazySystemDLL("ws2_32.dll").NewProc("select")
 
@@ -400,7 +382,7 @@ type timeval struct{ sec, usec int32 }
 
 // call is select. A negative timeout never ends. It finds nothing if a socket is
 // closed.
-func (b *selectSets) call(timeout time.Duration) error {
+func (c *selectCall) call(timeout time.Duration) error {
 	var limit *timeval
 	if timeout == 0 {
 		limit = new(timeval)
@@ -408,10 +390,10 @@ func (b *selectSets) call(timeout time.Duration) error {
 		us := ceil(timeout, time.Microsecond)
 		limit = &timeval{int32(us / 1e6), int32(us % 1e6)}
 	}
-	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&b.read[0])), uintptr(unsafe.Pointer(&b.write[0])),
-		uintptr(unsafe.Pointer(&b.except[0])), uintptr(unsafe.Pointer(limit)))
-	b.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
-	if int32(n) < 0 && !b.failed {
+	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&c.read[0])), uintptr(unsafe.Pointer(&c.write[0])),
+		uintptr(unsafe.Pointer(&c.except[0])), uintptr(unsafe.Pointer(limit)))
+	c.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
+	if int32(n) < 0 && !c.failed {
 		return os.NewSyscallError("select", err)
 	}
 	return nil
