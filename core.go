@@ -137,6 +137,8 @@ type core struct {
 	// lets a key rest which it has told of (epoll).
 	copies, oneShot bool
 
+	now func() time.Duration // monotonic, but in a test
+
 	// All below is guarded by mu.
 
 	open    bool
@@ -157,7 +159,7 @@ type core struct {
 
 // A wait has looked and found nothing.
 type wait struct {
-	deadline time.Duration // by the clock of monotonic; Forever if it has none
+	deadline time.Duration // by the core's clock; Forever if it has none
 	end      reason        // goesOn, or why it has to end
 	turn     sync.Cond     // it leads, or has to end
 }
@@ -176,6 +178,7 @@ func (s *core) init(b backend, r resources) {
 	s.backend = b
 	s.resources = r
 	s.view = &Map{s}
+	s.now = monotonic
 	s.open = true
 	s.cleanup = runtime.AddCleanup(s, func(r resources) { r.release() }, r)
 }
@@ -556,7 +559,7 @@ func (s *core) block(dst []Ready, timeout time.Duration, c *cancellation) (ready
 	w := s.newWait()
 	var now time.Duration
 	if timeout != Forever {
-		now = monotonic()
+		now = s.now()
 		if now < Forever-timeout {
 			w.deadline = now + timeout
 		}
@@ -575,7 +578,7 @@ func (s *core) block(dst []Ready, timeout time.Duration, c *cancellation) (ready
 	}
 	for s.open && s.leader != w && w.end == goesOn {
 		w.turn.Wait()
-		now = monotonic()
+		now = s.now()
 	}
 	switch {
 	case !s.open:
@@ -678,7 +681,7 @@ func (s *core) lead(w *wait, now time.Duration, dst []Ready) ([]Ready, error) {
 		if over && !endsEarly {
 			now += limit
 		} else if s.until != Forever {
-			now = monotonic()
+			now = s.now()
 		}
 		if over && !signalled && now >= w.deadline {
 			return dst, nil // the system has just looked

@@ -268,6 +268,9 @@ func newPlay(t *testing.T, copies, forgets, takes bool) *play {
 	}
 	k.core.copies = copies
 	k.core.init(k, k)
+	// Where monotonic is not time.Now's clock, it doesn't know of the bubble's.
+	began := time.Now()
+	k.core.now = func() time.Duration { return time.Since(began) }
 	return &play{t: t, s: k.core, k: k}
 }
 
