@@ -149,7 +149,7 @@ func (p *afdPort) createGroup() error {
 	err = windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, windows.FILE_OPEN, 0, 0, 0)
 	if err != nil {
-		return ntError("NtCreateFile", err.(windows.NTStatus))
+		return os.NewSyscallError("NtCreateFile", err.(windows.NTStatus).Errno())
 	}
 	drivers.Store(g.handle, nil)
 	_, err = windows.CreateIoCompletionPort(g.handle, p.handle, pollKey, 0)
@@ -239,7 +239,7 @@ func (p *afdPort) ask(i uint32, interest uint32) error {
 		}
 		return os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK)
 	}
-	return ntError("NtDeviceIoControlFile", status)
+	return os.NewSyscallError("NtDeviceIoControlFile", status.Errno())
 }
 
 // cancel takes a request back. Its packet comes in any case, and may have come
@@ -270,22 +270,16 @@ func (p *afdPort) receive(buf []overlappedEntry, timeout time.Duration) ([]overl
 	}
 }
 
-func (p *afdPort) post() error {
-	err := windows.PostQueuedCompletionStatus(p.handle, 0, wakeKey, nil)
-	return os.NewSyscallError("PostQueuedCompletionStatus", err)
-}
-
 // release takes back all requests before it closes the handles.
 func (p *afdPort) release() {
 	for _, g := range p.groups {
 		ntCancelIoFileEx(g.handle, nil)
 	}
-	var packets []overlappedEntry
 	for p.inFlight.Load() > 0 {
-		var err error
-		if packets, err = p.receive(packets, cancelGrace); err != nil || len(packets) == 0 {
-			// If a packet is missing, which nobody has seen, the memory is
-			// given up rather than given back.
+		// A packet goes by way of the thread that made the request: the kernel
+		// interrupts that one for it. If one is missing, which nobody has seen,
+		// the memory is given up rather than given back.
+		if packets, err := p.receive(nil, 100*time.Millisecond); err != nil || len(packets) == 0 {
 			abandoned.Store(p, p.groups)
 			break
 		}
@@ -301,11 +295,6 @@ func (p *afdPort) release() {
 // abandoned has the groups whose memory the kernel may still write to, although
 // their port is gone.
 var abandoned sync.Map
-
-// cancelGrace bounds how long Close waits for the packet of a cancelled request,
-// which goes by way of the thread that made the request: the kernel interrupts
-// that one for it.
-const cancelGrace = 100 * time.Millisecond
 
 // A portTimer ends a wait at a completion port more exactly than the timeout of the
 // wait can, which counts ticks of 15.6 ms: who waits for 1 ms is to wait little more,
@@ -323,7 +312,7 @@ const (
 
 // create makes the timer if the system has such.
 func (t *portTimer) create() {
-	if createWaitPacket.Find() != nil || associateWaitPacket.Find() != nil || cancelWaitPacket.Find() != nil {
+	if createWaitPacket.Find() != nil {
 		return
 	}
 	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, highResolution, timerAccess)
@@ -458,10 +447,6 @@ func getQueuedCompletionStatusEx(port windows.Handle, packets []overlappedEntry,
 		return 0, os.NewSyscallError("GetQueuedCompletionStatusEx", err)
 	}
 	return int(n), nil
-}
-
-func ntError(call string, status windows.NTStatus) error {
-	return os.NewSyscallError(call, status.Errno())
 }
 
 // notTheSockets reports whether an error of ask has nothing to do with the

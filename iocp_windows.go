@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -200,21 +201,20 @@ func (s *IOCPSelector) ask(i uint32) error {
 // askQueued asks for all that is queued. Where that can't be done, the rest stays
 // there.
 func (s *IOCPSelector) askQueued() error {
-	for len(s.asks) > 0 {
-		last := len(s.asks) - 1
-		i := s.asks[last]
-		// What was given up meanwhile may be gone, or another registration's.
-		if p := s.port.poll(i); p != nil {
-			if p.owned && !p.pending {
-				if err := s.ask(i); notTheSockets(err) {
-					return err
-				}
-				// All other errors are of sockets that were closed while
-				// registered: they are asked for no more.
-			}
-			p.queued = false
+	for ; len(s.asks) > 0; s.asks = s.asks[:len(s.asks)-1] {
+		i := s.asks[len(s.asks)-1]
+		p := s.port.poll(i)
+		if p == nil {
+			continue // it was given up meanwhile
 		}
-		s.asks = s.asks[:last]
+		if p.owned && !p.pending { // it may be another registration's by now
+			if err := s.ask(i); notTheSockets(err) {
+				return err
+			}
+			// All other errors are of sockets that were closed while
+			// registered: they are asked for no more.
+		}
+		p.queued = false
 	}
 	return nil
 }
@@ -282,7 +282,10 @@ func (s *IOCPSelector) report(dst []Ready, packets []overlappedEntry, look uint6
 	return dst, asked
 }
 
-func (s *IOCPSelector) wake() error { return s.port.post() }
+func (s *IOCPSelector) wake() error {
+	err := windows.PostQueuedCompletionStatus(s.port.handle, 0, wakeKey, nil)
+	return os.NewSyscallError("PostQueuedCompletionStatus", err)
+}
 
 // drain has nothing to do: the next look takes the packet that is left, or a wait,
 // which goes on.

@@ -77,17 +77,13 @@ func newSocket() (windows.Handle, error) {
 
 // A selfConnected is a datagram socket that sends to itself. It hears nobody
 // else, but for who guesses its port before it is connected.
-type selfConnected struct {
-	socket windows.Handle
-	port   int
-}
+type selfConnected struct{ socket windows.Handle }
 
 func newSelfConnected() (selfConnected, error) {
 	socket, err := newSocket()
 	if err != nil {
 		return selfConnected{}, err
 	}
-	w := selfConnected{socket: socket}
 	// Else another process of the user's could share the port.
 	call := "setsockopt"
 	err = windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1)
@@ -95,46 +91,26 @@ func newSelfConnected() (selfConnected, error) {
 		call = "bind"
 		err = windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 	}
+	var itself windows.Sockaddr
 	if err == nil {
 		call = "getsockname"
-		w.port, err = w.localPort()
+		itself, err = windows.Getsockname(socket)
 	}
 	if err == nil {
 		call = "connect"
-		err = windows.Connect(socket, &windows.SockaddrInet4{Port: w.port, Addr: [4]byte{127, 0, 0, 1}})
+		err = windows.Connect(socket, itself)
 	}
 	if err == nil {
 		call = "WSAIoctl"
 		on, n := uint32(1), uint32(0)
 		err = windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
 	}
+	w := selfConnected{socket}
 	if err != nil {
 		w.release()
 		return selfConnected{}, os.NewSyscallError(call, err)
 	}
 	return w, nil
-}
-
-// localPort returns the port of the socket that the number names by now.
-func (w selfConnected) localPort() (int, error) {
-	address, err := windows.Getsockname(w.socket)
-	if err != nil {
-		return 0, err
-	}
-	in, ok := address.(*windows.SockaddrInet4)
-	if !ok {
-		return 0, windows.WSAENOTSOCK
-	}
-	return in.Port, nil
-}
-
-// check fails with WSAENOTSOCK if somebody has closed the socket.
-func (w selfConnected) check() error {
-	port, err := w.localPort()
-	if err == nil && port != w.port {
-		err = windows.WSAENOTSOCK
-	}
-	return os.NewSyscallError("getsockname", err)
 }
 
 func (w selfConnected) send() error {
@@ -258,9 +234,9 @@ func (s *SelectSelector) fill(c *selectCall) {
 	}
 }
 
-// look tries again without the sockets that were closed while registered. Each
-// may be open again, as another socket, so that none is found: ten times in a row
-// that is no chance.
+// look tries again without the sockets that were closed while registered. One may
+// be open again by then, as another socket, so that none is found: ten times in a
+// row that is no chance, but the waker that somebody has closed.
 func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
 	for range 10 {
 		s.fill(&s.looking)
@@ -268,10 +244,7 @@ func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
 			return dst, err
 		}
 		if !s.looking.failed {
-			return s.collect(dst, &s.looking)
-		}
-		if err := s.waker.check(); err != nil {
-			return dst, err
+			return s.collect(dst, &s.looking), nil
 		}
 		s.dropClosed()
 	}
@@ -292,12 +265,11 @@ func (s *SelectSelector) take(dst []Ready) ([]Ready, error) {
 	if s.waiting.failed {
 		return s.look(dst)
 	}
-	return s.collect(dst, &s.waiting)
+	return s.collect(dst, &s.waiting), nil
 }
 
 // collect appends to dst what a call has found.
-func (s *SelectSelector) collect(dst []Ready, c *selectCall) ([]Ready, error) {
-	var err error
+func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
 	hits := s.hits[:0]
 	hit := func(socket windows.Handle, events EventMask) {
 		e := s.table.find(int(socket))
@@ -311,7 +283,8 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) ([]Ready, error) {
 	}
 	for _, socket := range c.read.members() {
 		if socket == s.waker.socket {
-			err = s.heard()
+			for s.waker.receive() {
+			}
 			continue
 		}
 		hit(socket, EventRead)
@@ -347,7 +320,7 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) ([]Ready, error) {
 	if closed {
 		s.dropClosed()
 	}
-	return dst, err
+	return dst
 }
 
 // dropClosed stops watching the sockets that were closed while registered,
@@ -358,15 +331,6 @@ func (s *SelectSelector) dropClosed() {
 			s.remove(int(socket), s.table.find(int(socket)))
 		}
 	}
-}
-
-// heard takes what is in the waker, which may be somebody else's. So may the
-// socket be.
-func (s *SelectSelector) heard() error {
-	err := s.waker.check()
-	for err == nil && s.waker.receive() {
-	}
-	return err
 }
 
 func (s *SelectSelector) wake() error { return s.waker.send() }
