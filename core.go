@@ -143,10 +143,8 @@ type core struct {
 
 	open    bool
 	table   table
-	objects map[any]*object
 	changes uint64 // counts the changes to the table; the generation of what was changed last
 	fresh   entry  // the entry that is being made
-	once    int    // registrations with EventOnce
 
 	wakeup    bool          // a Wakeup that no wait was there for
 	leader    *wait         // nil if nobody waits
@@ -189,124 +187,117 @@ func (s *core) release() {
 	s.resources.release()
 }
 
-// Register implements [Selector].
-func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
+// do finds out which registration a file object means, calls f with the mutex held,
+// and names the call in its error.
+func (s *core) do(call string, fileobj any, f func(fd int, named bool, ferr error) (*SelectorKey, error)) (*SelectorKey, error) {
 	fd, named, ferr := identify(fileobj)
 	s.mu.Lock()
-	fd, ferr = s.known(fileobj, named, fd, ferr)
-	key, err := s.register(fileobj, named, fd, ferr, events, data)
+	if ferr != nil && named {
+		fd, ferr = s.table.byIdentity(fileobj, ferr)
+	}
+	key, err := f(fd, named, ferr)
 	s.mu.Unlock()
 	if err != nil {
-		return nil, opError("Register", fileobj, fd, ferr, err)
+		return nil, opError(call, fileobj, fd, ferr, err)
 	}
 	return key, nil
 }
 
-func (s *core) register(fileobj any, named bool, fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
-	switch {
-	case !s.open:
-		return nil, ErrClosed
-	case !events.valid():
-		return nil, eventsError(events)
-	case ferr != nil:
-		return nil, ferr
-	case s.table.find(fd) != nil:
-		return nil, ErrRegistered
-	}
-	e := &s.fresh
-	*e = entry{gen: s.change(), events: events}
-	if err := s.backend.add(fd, e); err != nil {
-		return nil, err
-	}
-	e.key = &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
-	if named {
-		e.obj = s.name(fileobj, fd)
-	}
-	s.table.insert(fd, e)
-	s.countOnce(0, events)
-	key := e.key
-	*e = entry{}
-	return key, nil
+// Register implements [Selector].
+func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
+	return s.do("Register", fileobj, func(fd int, named bool, ferr error) (*SelectorKey, error) {
+		switch {
+		case !s.open:
+			return nil, ErrClosed
+		case !events.valid():
+			return nil, eventsError(events)
+		case ferr != nil:
+			return nil, ferr
+		case isKey(fileobj):
+			return nil, errKey
+		case s.table.find(fd) != nil:
+			return nil, ErrRegistered
+		}
+		e := &s.fresh
+		*e = entry{gen: s.change(), events: events}
+		if err := s.backend.add(fd, e); err != nil {
+			return nil, err
+		}
+		e.key = &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
+		if named {
+			e.obj = s.table.name(fileobj, fd)
+		}
+		s.table.insert(fd, e)
+		key := e.key
+		*e = entry{}
+		return key, nil
+	})
 }
 
 // Unregister implements [Selector].
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
-	fd, named, ferr := s.identify(fileobj)
-	s.mu.Lock()
-	fd, ferr = s.known(fileobj, named, fd, ferr)
-	e, err := s.lookup(fileobj, fd, ferr)
-	if err != nil {
-		s.mu.Unlock()
-		return nil, opError("Unregister", fileobj, fd, ferr, err)
-	}
-	key := e.key
-	s.change()
-	if !e.rests() || s.oneShot {
-		s.backend.remove(fd, e)
-	}
-	s.forget(fd, e)
-	s.mu.Unlock()
-	return key, nil
+	return s.do("Unregister", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
+		e, err := s.lookup(fileobj, fd, ferr)
+		if err != nil {
+			return nil, err
+		}
+		key := e.key
+		s.change()
+		if !e.rests() || s.oneShot {
+			s.backend.remove(fd, e)
+		}
+		s.table.remove(fd)
+		return key, nil
+	})
 }
 
 // Modify implements [Selector].
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
-	fd, named, ferr := s.identify(fileobj)
-	s.mu.Lock()
-	fd, ferr = s.known(fileobj, named, fd, ferr)
-	key, err := s.modifyKey(fileobj, fd, ferr, events, data)
-	s.mu.Unlock()
-	if err != nil {
-		return nil, opError("Modify", fileobj, fd, ferr, err)
-	}
-	return key, nil
-}
-
-func (s *core) modifyKey(fileobj any, fd int, ferr error, events EventMask, data any) (*SelectorKey, error) {
-	if s.open && !events.valid() {
-		return nil, eventsError(events)
-	}
-	e, err := s.lookup(fileobj, fd, ferr)
-	if err != nil {
-		return nil, err
-	}
-	if events != e.events || events&EventOnce != 0 {
-		fresh := &s.fresh
-		*fresh = *e
-		fresh.gen, fresh.events = s.change(), events
-		if e.rests() && !s.oneShot {
-			err = s.backend.add(fd, fresh)
-		} else {
-			err = s.backend.modify(fd, e.events, fresh)
+	return s.do("Modify", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
+		if s.open && !events.valid() {
+			return nil, eventsError(events)
 		}
-		if err == nil {
-			s.countOnce(e.events, events)
-			*e = *fresh
-		} else if err != errPriority && err != errHangup {
-			s.forget(fd, e)
+		e, err := s.lookup(fileobj, fd, ferr)
+		if err == nil && (events != e.events || events&EventOnce != 0) {
+			err = s.rearm(fd, e, events)
 		}
-		*fresh = entry{}
 		if err != nil {
 			return nil, err
 		}
+		e.key = &SelectorKey{FileObj: e.key.FileObj, FD: fd, Events: events, Data: data}
+		return e.key, nil
+	})
+}
+
+// rearm changes what a descriptor is watched for, and lets a key rest no more.
+func (s *core) rearm(fd int, e *entry, events EventMask) (err error) {
+	fresh := &s.fresh
+	*fresh = *e
+	fresh.gen, fresh.events = s.change(), events
+	if e.rests() && !s.oneShot {
+		err = s.backend.add(fd, fresh)
+	} else {
+		err = s.backend.modify(fd, e.events, fresh)
 	}
-	e.key = &SelectorKey{FileObj: e.key.FileObj, FD: fd, Events: events, Data: data}
-	return e.key, nil
+	if err == nil {
+		s.table.countOnce(e.events, events)
+		*e = *fresh
+	} else if err != errPriority && err != errHangup {
+		s.table.remove(fd)
+	}
+	*fresh = entry{}
+	return err
 }
 
 // GetKey implements [Selector].
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
-	fd, named, ferr := s.identify(fileobj)
-	s.mu.Lock()
-	fd, ferr = s.known(fileobj, named, fd, ferr)
-	e, err := s.lookup(fileobj, fd, ferr)
-	if err != nil {
-		s.mu.Unlock()
-		return nil, opError("GetKey", fileobj, fd, ferr, err)
-	}
-	key := e.key
-	s.mu.Unlock()
-	return key, nil
+	return s.do("GetKey", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
+		e, err := s.lookup(fileobj, fd, ferr)
+		if err != nil {
+			return nil, err
+		}
+		return e.key, nil
+	})
 }
 
 // GetMap implements [Selector].
@@ -319,39 +310,6 @@ func (s *core) GetMap() *Map {
 	return s.view
 }
 
-// identify is the function of that name, and takes a key for its own registration.
-func (*core) identify(fileobj any) (fd int, named bool, err error) {
-	if key, ok := fileobj.(*SelectorKey); ok && key != nil {
-		return key.FD, false, nil
-	}
-	return identify(fileobj)
-}
-
-// known returns fd, or, where that could not be had, the descriptor by which
-// the object was registered first of those that are left.
-func (s *core) known(fileobj any, named bool, fd int, ferr error) (int, error) {
-	if ferr != nil && named {
-		if o := s.objects[fileobj]; o != nil {
-			return o.fds[0], nil
-		}
-	}
-	return fd, ferr
-}
-
-// name makes an object known by its identity.
-func (s *core) name(fileobj any, fd int) *object {
-	o := s.objects[fileobj]
-	if o == nil {
-		if s.objects == nil {
-			s.objects = make(map[any]*object)
-		}
-		o = &object{fileobj: fileobj}
-		s.objects[fileobj] = o
-	}
-	o.fds = append(o.fds, fd)
-	return o
-}
-
 // lookup finds the entry of a descriptor, or of a key that is still the one of its
 // registration.
 func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
@@ -362,10 +320,7 @@ func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
 		return nil, ferr
 	}
 	e := s.table.find(fd)
-	if e == nil {
-		return nil, ErrNotRegistered
-	}
-	if key, ok := fileobj.(*SelectorKey); ok && key != e.key {
+	if e == nil || isKey(fileobj) && e.key != fileobj {
 		return nil, ErrNotRegistered
 	}
 	// Where slotShift is not 0, neighbouring numbers share an entry. A socket's
@@ -374,23 +329,6 @@ func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
 		return nil, ErrNotRegistered
 	}
 	return e, nil
-}
-
-// forget takes an entry out of the table.
-func (s *core) forget(fd int, e *entry) {
-	if o := e.obj; o != nil {
-		o.fds = slices.DeleteFunc(o.fds, func(n int) bool { return n == fd })
-		if len(o.fds) == 0 {
-			delete(s.objects, o.fileobj)
-		}
-	}
-	s.countOnce(e.events, 0)
-	s.table.remove(fd)
-}
-
-// countOnce notes that a registration's events have changed.
-func (s *core) countOnce(old, events EventMask) {
-	s.once += int(events&EventOnce/EventOnce) - int(old&EventOnce/EventOnce)
 }
 
 // change is called before any change of the registrations, and returns the
@@ -406,7 +344,7 @@ func (s *core) change() uint64 {
 // rest lets the keys with EventOnce rest that are told of now. Where the kernel
 // doesn't do that by itself, their descriptors are left out until Modify.
 func (s *core) rest(ready []Ready) {
-	if s.once == 0 {
+	if s.table.once == 0 {
 		return
 	}
 	for _, r := range ready {
@@ -428,7 +366,7 @@ func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) 
 	// call costs some nanoseconds, since the processor has forgotten where it
 	// leads to. Epoll's look is flat for the same reason.
 	s.mu.Lock()
-	if !s.open || s.once > 0 || s.signalled {
+	if !s.open || s.table.once > 0 || s.signalled {
 		return s.begin("AppendReady", dst, timeout, nil)
 	}
 	ready, err := s.backend.look(dst)
@@ -772,31 +710,10 @@ func (s *core) Close() error {
 	}
 	s.open = false
 	s.table = table{}
-	s.objects = nil
 	s.dismiss()
 	if !s.inside {
 		s.release()
 		return nil
 	}
 	return s.signal()
-}
-
-// opError names the call, the type of the file object and the descriptor, as
-// far as it is known.
-func opError(call string, fileobj any, fd int, ferr, err error) error {
-	if ferr != nil {
-		return fmt.Errorf("selectors: %s of %T: %w", call, fileobj, err)
-	}
-	return fmt.Errorf("selectors: %s of %T (descriptor %d): %w", call, fileobj, fd, err)
-}
-
-func waitError(call string, err error) error {
-	if err == errCancelled || err == errUnwatched {
-		return err
-	}
-	return fmt.Errorf("selectors: %s: %w", call, err)
-}
-
-func eventsError(events EventMask) error {
-	return fmt.Errorf("%w: %v", ErrInvalidEvents, events)
 }

@@ -120,8 +120,12 @@ func unsigned(n uint64) (int, error) {
 }
 
 // identify returns the descriptor of a file object, or why it can't be had, and
-// whether the object can be found by its identity instead.
+// whether the object can be found by its identity instead. A key has that of its
+// registration.
 func identify(fileobj any) (fd int, named bool, err error) {
+	if isKey(fileobj) {
+		return fileobj.(*SelectorKey).FD, false, nil
+	}
 	fd, isNumber, err := descriptor(fileobj)
 	return fd, !isNumber && isComparable(fileobj), err
 }
@@ -142,3 +146,12 @@ func isComparable(fileobj any) (ok bool) {
 	seen := map[any]bool{fileobj: true}
 	return seen[fileobj]
 }
+
+// isKey reports whether a file object is a key, which stands for its registration
+// alone.
+func isKey(fileobj any) bool {
+	key, ok := fileobj.(*SelectorKey)
+	return ok && key != nil
+}
+
+var errKey = fmt.Errorf("%w: a key stands for its own registration; use its FileObj", ErrInvalidFileObj)

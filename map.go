@@ -39,6 +39,9 @@ type table struct {
 	first uint // the number of the first page
 	spare *page
 	n     int
+	once  int // registrations with EventOnce
+
+	objects map[any]*object
 }
 
 const pageSize = 16
@@ -90,18 +93,55 @@ func (t *table) insert(fd int, e *entry) {
 	(*p).entries[slot%pageSize] = *e
 	(*p).n++
 	t.n++
+	t.countOnce(0, e.events)
 }
 
 // remove takes the entry of a descriptor out.
 func (t *table) remove(fd int) {
 	slot := uint(fd) >> slotShift
 	p := &t.pages[slot/pageSize-t.first]
-	(*p).entries[slot%pageSize] = entry{}
+	e := &(*p).entries[slot%pageSize]
+	if o := e.obj; o != nil {
+		o.fds = slices.DeleteFunc(o.fds, func(n int) bool { return n == fd })
+		if len(o.fds) == 0 {
+			delete(t.objects, o.fileobj)
+		}
+	}
+	t.countOnce(e.events, 0)
+	*e = entry{}
 	(*p).n--
 	t.n--
 	if (*p).n == 0 {
 		*p, t.spare = nil, *p
 	}
+}
+
+// countOnce notes that a registration's events have changed.
+func (t *table) countOnce(old, events EventMask) {
+	t.once += int(events&EventOnce/EventOnce) - int(old&EventOnce/EventOnce)
+}
+
+// name makes an object known by its identity.
+func (t *table) name(fileobj any, fd int) *object {
+	o := t.objects[fileobj]
+	if o == nil {
+		if t.objects == nil {
+			t.objects = make(map[any]*object)
+		}
+		o = &object{fileobj: fileobj}
+		t.objects[fileobj] = o
+	}
+	o.fds = append(o.fds, fd)
+	return o
+}
+
+// byIdentity returns the descriptor by which an object was registered first of those
+// that are left, or the error if there is none.
+func (t *table) byIdentity(fileobj any, err error) (int, error) {
+	if o := t.objects[fileobj]; o != nil {
+		return o.fds[0], nil
+	}
+	return 0, err
 }
 
 // next returns the first entry at or after a slot, and its slot.

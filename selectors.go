@@ -186,6 +186,26 @@ var errPriority = fmt.Errorf("EventPriority: %w by this selector; SelectSelector
 // errHangup is the same for EventHangup.
 var errHangup = fmt.Errorf("EventHangup: %w by this selector", errors.ErrUnsupported)
 
+// opError names the call, the type of the file object and the descriptor, as
+// far as it is known.
+func opError(call string, fileobj any, fd int, ferr, err error) error {
+	if ferr != nil {
+		return fmt.Errorf("selectors: %s of %T: %w", call, fileobj, err)
+	}
+	return fmt.Errorf("selectors: %s of %T (descriptor %d): %w", call, fileobj, fd, err)
+}
+
+func waitError(call string, err error) error {
+	if err == errCancelled || err == errUnwatched {
+		return err
+	}
+	return fmt.Errorf("selectors: %s: %w", call, err)
+}
+
+func eventsError(events EventMask) error {
+	return fmt.Errorf("%w: %v", ErrInvalidEvents, events)
+}
+
 // A Selector watches descriptors and tells which of them are ready.
 //
 // Every method may be called from any goroutine at any time. On a closed
