@@ -300,16 +300,6 @@ func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	})
 }
 
-// GetMap implements [Selector].
-func (s *core) GetMap() *Map {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.open {
-		return nil
-	}
-	return s.view
-}
-
 // lookup finds the entry of a descriptor, or of a key that is still the one of its
 // registration.
 func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
@@ -440,13 +430,11 @@ var (
 
 // begin looks, and waits if there is nothing. It is called with mu held, and releases it.
 func (s *core) begin(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
-	if !s.open {
-		s.mu.Unlock()
-		return dst, waitError(call, ErrClosed)
-	}
-	if c != nil && c.done && !c.watched {
-		s.mu.Unlock()
-		return dst, errCancelled
+	switch {
+	case !s.open:
+		return s.goOn(call, dst, ErrClosed, 0, nil)
+	case c != nil && c.done && !c.watched:
+		return s.goOn(call, dst, errCancelled, 0, nil)
 	}
 	ready, err := s.peek(dst)
 	if len(ready) > len(dst) {
@@ -467,7 +455,7 @@ func (s *core) peek(dst []Ready) ([]Ready, error) {
 	return ready, err
 }
 
-// goOn goes on with a wait whose look found nothing or failed.
+// goOn goes on with a wait whose look found nothing or failed, and releases mu.
 func (s *core) goOn(call string, dst []Ready, err error, timeout time.Duration, c *cancellation) ([]Ready, error) {
 	ready := dst
 	switch {
@@ -482,11 +470,8 @@ func (s *core) goOn(call string, dst []Ready, err error, timeout time.Duration, 
 		ready, err = s.block(dst, timeout, c)
 	}
 	s.mu.Unlock()
-	if err != nil {
-		return dst, waitError(call, err)
-	}
-	if len(ready) == len(dst) {
-		return dst, nil // a backend may have given it a new array in vain
+	if err != nil || len(ready) == len(dst) {
+		return dst, waitError(call, err) // a backend may have made a new array in vain
 	}
 	return ready, nil
 }
@@ -647,19 +632,11 @@ func (s *core) expire(now time.Duration) {
 // Wakeup implements [Selector].
 func (s *core) Wakeup() error {
 	s.mu.Lock()
-	err := s.wakeUp()
-	s.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("selectors: Wakeup: %w", err)
-	}
-	return nil
-}
-
-func (s *core) wakeUp() error {
-	if !s.open {
-		return ErrClosed
-	}
-	if s.leader == nil {
+	defer s.mu.Unlock()
+	switch {
+	case !s.open:
+		return waitError("Wakeup", ErrClosed)
+	case s.leader == nil:
 		s.wakeup = true
 		return nil
 	}
@@ -668,7 +645,7 @@ func (s *core) wakeUp() error {
 		w.end = woken
 	}
 	s.dismiss()
-	return s.signal()
+	return waitError("Wakeup", s.signal())
 }
 
 // dismiss lets all that sleep find out that they have to end.

@@ -163,6 +163,16 @@ func (t *table) next(slot int) (int, *entry) {
 // *Map and on a zero Map, and may be called from any goroutine.
 type Map struct{ s *core }
 
+// GetMap implements [Selector].
+func (s *core) GetMap() *Map {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return nil
+	}
+	return s.view
+}
+
 // Len returns the number of registrations.
 func (m *Map) Len() int {
 	if m == nil || m.s == nil {

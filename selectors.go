@@ -196,7 +196,7 @@ func opError(call string, fileobj any, fd int, ferr, err error) error {
 }
 
 func waitError(call string, err error) error {
-	if err == errCancelled || err == errUnwatched {
+	if err == nil || err == errCancelled || err == errUnwatched {
 		return err
 	}
 	return fmt.Errorf("selectors: %s: %w", call, err)
