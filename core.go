@@ -7,7 +7,6 @@ package selectors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
