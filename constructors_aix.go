@@ -12,6 +12,3 @@ var constructors = []func() (Selector, error){
 
 // fcntlDup: AIX has no F_DUPFD_CLOEXEC. A fork by C may come between.
 const fcntlDup = unix.F_DUPFD
-
-// msgDontwait is what AIX calls MSG_NONBLOCK.
-const msgDontwait = unix.MSG_NONBLOCK

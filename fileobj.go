@@ -58,6 +58,8 @@ func resolve(fileobj any) (fd int, isNumber bool, raw syscall.RawConn, err error
 		}
 	case interface{ Fd() uintptr }:
 		fd, err = unsigned(uint64(f.Fd()))
+	case *SelectorKey:
+		err = fmt.Errorf("%w: a *SelectorKey stands for its own registration alone; give its FileObj", ErrInvalidFileObj)
 	case interface{ NetConn() net.Conn }:
 		err = fmt.Errorf("%w: no SyscallConn method; register what its NetConn method returns", ErrInvalidFileObj)
 	default:

@@ -11,7 +11,10 @@ import (
 	"net"
 )
 
+// plan9, js and wasip1 have no selectors.
+
+var errWouldBlock error
+
 func tryRead(int, []byte, bool) (int, error)   { return 0, errors.ErrUnsupported }
 func tryWrite(int, []byte, bool) (int, error)  { return 0, errors.ErrUnsupported }
 func tryAccept(net.Listener) (net.Conn, error) { return nil, errors.ErrUnsupported }
-func (wouldBlockError) Is(target error) bool   { return false }

@@ -2,10 +2,8 @@
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
 
-//go:build unix && !linux && !aix
-
 package selectors
 
-import "golang.org/x/sys/unix"
+import "golang.org/x/sys/windows"
 
-const msgDontwait = unix.MSG_DONTWAIT
+const errWouldBlock = windows.WSAEWOULDBLOCK

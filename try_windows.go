@@ -6,6 +6,7 @@ package selectors
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,8 +17,6 @@ import (
 
 	"golang.org/x/sys/windows"
 )
-
-func (wouldBlockError) Is(target error) bool { return target == windows.WSAEWOULDBLOCK }
 
 // setNonblock puts a socket into non-blocking mode, each time: a handle may be
 // another socket's by the next call. It fails with WSAENOTSOCK for what is no
@@ -84,36 +83,73 @@ func tryWrite(fd int, p []byte, _ bool) (int, error) {
 	return int(n), nil
 }
 
-// accepting is for one listener at a time: a deadline is for all who accept.
-var accepting sync.Mutex
+// accepting has the listeners that somebody accepts from by TryAccept: a deadline is
+// for all who accept, so each is used by one goroutine at a time. No listener's
+// turn is waited for with the lock held.
+var accepting = struct {
+	sync.Mutex
+	turns map[net.Listener]*turn
+}{turns: make(map[net.Listener]*turn)}
+
+type turn struct {
+	sync.Mutex
+	users int // guarded by accepting
+}
+
+// takeTurn returns when nobody else uses the listener, and how to end that.
+func takeTurn(l net.Listener) (done func()) {
+	accepting.Lock()
+	t := accepting.turns[l]
+	if t == nil {
+		t = new(turn)
+		accepting.turns[l] = t
+	}
+	t.users++
+	accepting.Unlock()
+	t.Lock()
+	return func() {
+		t.Unlock()
+		accepting.Lock()
+		if t.users--; t.users == 0 {
+			delete(accepting.turns, l)
+		}
+		accepting.Unlock()
+	}
+}
 
 // tryAccept asks select whether there is a connection. package net can't be given
 // an accepted socket (Wine refuses to take a handle off a completion port), so it
-// has to accept itself, which takes a deadline where somebody was quicker.
+// has to accept itself, which takes a deadline if somebody was quicker. It is
+// called of package net's own listeners alone: another one's Accept may be made
+// of TryAccept.
 func tryAccept(l net.Listener) (net.Conn, error) {
 	_, _, raw, err := resolve(l)
 	if err != nil {
 		return nil, err
 	}
 	d, ok := l.(interface{ SetDeadline(time.Time) error })
-	if raw == nil || !ok {
-		return nil, ErrInvalidFileObj
+	switch l.(type) {
+	case *net.TCPListener, *net.UnixListener:
+	default:
+		ok = false
 	}
-	accepting.Lock()
-	defer accepting.Unlock()
-	for wait := time.Millisecond; ; {
+	if !ok {
+		return nil, fmt.Errorf("%w: on Windows only a *net.TCPListener or *net.UnixListener is accepted from; give the one inside", ErrInvalidFileObj)
+	}
+	defer takeTurn(l)()
+	for {
 		var ready bool
-		var refused error
+		refused := errNoDescriptor
 		if err := raw.Control(func(fd uintptr) { ready, refused = isReadable(windows.Handle(fd)) }); err != nil {
 			return nil, unavailable(raw, err)
 		}
 		if refused != nil {
 			return nil, refused
 		}
-		if !ready || wait > time.Second {
+		if !ready {
 			return nil, ErrWouldBlock
 		}
-		if err := d.SetDeadline(time.Now().Add(wait)); err != nil {
+		if err := d.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
 			return nil, err
 		}
 		c, err := l.Accept()
@@ -122,9 +158,11 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 		case err == nil:
 			return c, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			wait *= 2 // somebody was quicker, or this machine is slow: select knows
+			// Somebody was quicker, or this machine is slow: select knows.
 		case errors.Is(err, windows.WSAECONNRESET), errors.Is(err, windows.WSAENOTCONN):
 			// The client has left. Wine says it the second way.
+		case errors.Is(err, windows.WSAEWOULDBLOCK):
+			return nil, ErrWouldBlock
 		default:
 			return nil, err
 		}

@@ -1,0 +1,28 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+// AIX has neither accept4 nor F_DUPFD_CLOEXEC, and calls MSG_DONTWAIT otherwise.
+
+const (
+	sockCloexec      = 0 // for accept4
+	pipeBuf          = 512
+	msgDontwait      = unix.MSG_NONBLOCK
+	termiosGet       = unix.TCGETS
+	pollPacketsEnd   = 0
+	nowServesDevices = false
+)
+
+var (
+	accept4           func(fd, flags int) (int, unix.Sockaddr, error)
+	recvNow, sendNow  = recvMsg, sendMsg
+	readNow, writeNow func(fd int, p []byte) (int, error)
+	isReady           = pollReady
+)
+
+// refuses reports whether a call fails at once, always. Here nothing tells.
+func refuses(int, EventMask) bool { return false }

@@ -1,0 +1,33 @@
+// Copyright (c) 2026 The selectors authors. All rights reserved.
+// Use of this source code is governed by a BSD-style license that can be
+// found in the LICENSE file.
+
+package selectors
+
+import "golang.org/x/sys/unix"
+
+// FreeBSD has what Linux has for sockets, and nothing for the rest.
+
+const (
+	sockCloexec      = unix.SOCK_CLOEXEC // for accept4
+	pipeBuf          = 512
+	msgDontwait      = unix.MSG_DONTWAIT
+	termiosGet       = unix.TIOCGETA
+	pollPacketsEnd   = 0
+	nowServesDevices = false
+)
+
+var (
+	accept4           = unix.Accept4
+	recvNow, sendNow  = recvMsg, sendMsg
+	readNow, writeNow func(fd int, p []byte) (int, error)
+	isReady           = pollReady
+)
+
+// refuses reports whether a call fails at once, always: a kqueue can't be read,
+// and poll says that it isn't ready. kevent serves kqueues alone, and with no room
+// for events it returns at once.
+func refuses(fd int, _ EventMask) bool {
+	_, err := unix.Kevent(fd, nil, nil, new(unix.Timespec))
+	return err == nil
+}
