@@ -18,7 +18,8 @@ func (w wrapped) NetConn() net.Conn { return w.conn }
 
 func TestARefusalNamesTheWayOut(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		a, _ := tcpPair(t)
+		a, b := tcpPair(t)
+		key := register(t, s, b, EventRead, nil)
 		for _, tt := range []struct {
 			obj  any
 			text string
@@ -26,6 +27,7 @@ func TestARefusalNamesTheWayOut(t *testing.T) {
 			{wrapped{a}, "NetConn"},
 			{struct{ net.Conn }{a}, "field Conn"},
 			{&struct{ net.Conn }{a}, "field Conn"},
+			{key, "FileObj"},
 			{uint64(math.MaxUint64), "18446744073709551615"},
 			{uint64(1 << 63), "9223372036854775808"},
 		} {

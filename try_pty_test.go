@@ -23,8 +23,15 @@ func TestTryOfATerminal(t *testing.T) {
 			buf := make([]byte, 1<<16)
 			n, err := TryRead(slave, buf)
 			wouldBlock(t, n, err)
-			// Nobody reads at the other side.
+			// Nobody reads at the other side. In blocking mode a terminal that has
+			// room for less takes its time.
 			text := bytes.Repeat([]byte("line\n"), 1<<10)
+			if !mode.nonblock {
+				if n, err := TryWrite(slave, text[:5]); n != 5 || err != nil {
+					t.Errorf("TryWrite = %d, %v", n, err)
+				}
+				return
+			}
 			total := 0
 			for err = nil; err == nil; total += n {
 				n, err = TryWrite(slave, text)
@@ -53,6 +60,60 @@ func TestTryOfATerminal(t *testing.T) {
 	})
 }
 
+// raw makes a terminal hand out bytes.
+func raw(t *testing.T, fd int, vmin, vtime uint8) {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.Lflag &^= unix.ICANON | unix.ECHO
+	state.Cc[unix.VMIN], state.Cc[unix.VTIME] = vmin, vtime
+	if err := unix.IoctlSetTermios(fd, setTermios, state); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnIdleTerminalIsNotAtItsEnd(t *testing.T) {
+	buf := make([]byte, 10)
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			master, slave := situationPTY(t)
+			raw(t, slave, 0, 0)
+			unix.SetNonblock(slave, mode.nonblock)
+			for range 2 {
+				n, err := TryRead(slave, buf)
+				wouldBlock(t, n, err)
+			}
+			situationPut(t, master, "x")
+			eventually("the byte", func() bool {
+				n, err := TryRead(slave, buf)
+				return n == 1 && err == nil
+			})
+			situationClose(t, master)()
+			if n, err := TryRead(slave, buf); n != 0 || err != io.EOF {
+				t.Errorf("TryRead after the hang-up = %d, %v", n, err)
+			}
+		})
+		t.Run("Ctrl-D/"+mode.name, func(t *testing.T) {
+			master, slave := situationPTY(t)
+			unix.SetNonblock(slave, mode.nonblock)
+			situationPut(t, master, "\x04")
+			err := ErrWouldBlock
+			for n := 0; err == ErrWouldBlock; {
+				if n, err = TryRead(slave, buf); n != 0 {
+					t.Fatalf("TryRead = %d", n)
+				}
+			}
+			if err != io.EOF {
+				t.Errorf("TryRead after Ctrl-D: %v", err)
+			}
+			n, err := TryRead(slave, buf)
+			wouldBlock(t, n, err)
+		})
+	}
+}
+
 // A terminal that is to hand out several characters at once doesn't hold up who
 // gets fewer.
 func TestTryOfATerminalThatWaitsForMore(t *testing.T) {
@@ -65,17 +126,12 @@ func TestTryOfATerminalThatWaitsForMore(t *testing.T) {
 		{vmin: 1, vtime: 0},
 	} {
 		for _, mode := range modes {
+			if tt.vtime != 0 && !mode.nonblock {
+				continue // that may block
+			}
 			t.Run(fmt.Sprintf("VMIN %d VTIME %d/%s", tt.vmin, tt.vtime, mode.name), func(t *testing.T) {
 				master, slave := situationPTY(t)
-				state, err := unix.IoctlGetTermios(slave, getTermios)
-				if err != nil {
-					t.Fatal(err)
-				}
-				state.Lflag &^= unix.ICANON | unix.ECHO
-				state.Cc[unix.VMIN], state.Cc[unix.VTIME] = tt.vmin, tt.vtime
-				if err := unix.IoctlSetTermios(slave, setTermios, state); err != nil {
-					t.Fatal(err)
-				}
+				raw(t, slave, tt.vmin, tt.vtime)
 				unix.SetNonblock(slave, mode.nonblock)
 				situationPut(t, master, "x")
 				type result struct {

@@ -402,9 +402,16 @@ func TestTryWriteRaisesNoSIGPIPE(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for _, obj := range []any{fds[0], conn, fds[0]} {
-		if n, err := TryWrite(obj, []byte("x")); n != 0 || !errors.Is(err, unix.EPIPE) {
-			t.Errorf("TryWrite = %d, %v", n, err)
+	file := os.NewFile(uintptr(dup(t, &ownFD{fd: fds[0]}, 0).fd), "")
+	defer file.Close()
+	for _, mode := range modes {
+		unix.SetNonblock(fds[0], mode.nonblock)
+		for _, obj := range []any{fds[0], conn, file, fds[0]} {
+			for _, size := range []int{1, 1 << 16, 1 << 20} {
+				if n, err := TryWrite(obj, make([]byte, size)); n != 0 || !errors.Is(err, unix.EPIPE) {
+					t.Errorf("TryWrite of %d bytes to a %T = %d, %v", size, obj, n, err)
+				}
+			}
 		}
 	}
 	select {
@@ -436,51 +443,249 @@ func TestTryWriteToABrokenStandardOutputDoesntEndTheProgram(t *testing.T) {
 	}
 }
 
-// What the package remembers of a number is no promise.
+// A number says nothing of what it names now: it was a pipe's, and is a socket's,
+// and the other way round.
 func TestTryOfANumberThatWasAnotherFile(t *testing.T) {
 	buf := make([]byte, 10)
 	for _, kind := range []int{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
+		var fds [2]int
 		r, w := pipe(t)
-		for range 2 {
-			TryWrite(w.fd, []byte("x"))
-			if n, err := TryRead(r.fd, buf); n != 1 || err != nil {
-				t.Errorf("TryRead of a pipe = %d, %v", n, err)
+		pipeTalks := func() {
+			t.Helper()
+			for range 2 {
+				if n, err := TryWrite(w.fd, []byte("x")); n != 1 || err != nil {
+					t.Errorf("TryWrite to a pipe = %d, %v", n, err)
+				}
+				if n, err := TryRead(r.fd, buf); n != 1 || err != nil {
+					t.Errorf("TryRead of a pipe = %d, %v", n, err)
+				}
 			}
 		}
-		r.close()
-		w.close()
-		fds, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
-		if err != nil {
+		pipeTalks()
+		if err := unshared(fds[:], func(fds []int) (err error) {
+			p, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
+			copy(fds, p[:])
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
+		for i, d := range []*ownFD{r, w} {
+			if err := unix.Dup2(fds[i], d.fd); err != nil {
+				t.Fatal(err)
+			}
+			unix.Close(fds[i])
+		}
 		for range 3 {
-			n, err := TryRead(fds[0], buf)
+			n, err := TryRead(r.fd, buf)
 			wouldBlock(t, n, err)
-			if n, err := TryWrite(fds[1], []byte("hello")); n != 5 || err != nil {
+			if n, err := TryWrite(w.fd, []byte("hello")); n != 5 || err != nil {
 				t.Errorf("TryWrite = %d, %v", n, err)
 			}
-			if n, err := TryRead(fds[0], buf); n != 5 || err != nil {
+			if n, err := TryRead(r.fd, buf); n != 5 || err != nil {
 				t.Errorf("TryRead = %d, %v", n, err)
 			}
 		}
 		if kind == unix.SOCK_DGRAM {
-			TryWrite(fds[1], nil)
-			if n, err := TryRead(fds[0], buf); n != 0 || err != nil {
+			TryWrite(w.fd, nil)
+			if n, err := TryRead(r.fd, buf); n != 0 || err != nil {
 				t.Errorf("TryRead of an empty datagram = %d, %v", n, err)
 			}
 		}
-		unix.Close(fds[1])
-		if kind == unix.SOCK_STREAM {
-			for range 2 {
-				if n, err := TryRead(fds[0], buf); n != 0 || err != io.EOF {
-					t.Errorf("TryRead at the end = %d, %v", n, err)
-				}
+		r2, w2 := pipe(t)
+		for _, d := range [][2]*ownFD{{r2, r}, {w2, w}} {
+			if err := unix.Dup2(d[0].fd, d[1].fd); err != nil {
+				t.Fatal(err)
 			}
+			d[0].close()
 		}
-		if n, err := TryWrite(fds[0], buf); n != 0 || err == nil || err == ErrWouldBlock {
-			t.Errorf("TryWrite to nobody = %d, %v", n, err)
+		pipeTalks()
+	}
+}
+
+// What has happened to a socket is told once, to who reads then.
+func TestAPendingErrorOfASocketWhoseNumberWasAPipesIsTold(t *testing.T) {
+	for _, do := range []func(any, []byte) (int, error){TryRead, TryWrite} {
+		r, w := pipe(t)
+		TryWrite(w.fd, []byte("x"))
+		TryRead(r.fd, make([]byte, 1))
+		a, b := tcpPair(t)
+		b.SetLinger(0)
+		b.Close()
+		waitReadable(t, a)
+		if err := unix.Dup2(fdOf(t, a), r.fd); err != nil {
+			t.Fatal(err)
 		}
-		unix.Close(fds[0])
+		if n, err := do(r.fd, []byte("x")); n != 0 || !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.EPIPE) {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
+
+// asElsewhere runs a test with what other unixes have: no call but read and write
+// for what is no socket, no accept4, and select in the place of poll.
+func asElsewhere(t *testing.T, test func(t *testing.T)) {
+	r, w, ready, accept := reading, writing, isReady, accept4
+	defer func() { reading, writing, isReady, accept4 = r, w, ready, accept }()
+	reading.callNow, writing.callNow, accept4 = nil, nil, nil
+	reading.socket, writing.socket = recvMsg, sendMsg
+	isReady = pollReady
+	t.Run("poll", test)
+	isReady = selectReady
+	t.Run("select", test)
+}
+
+func TestTryAsOtherUnixesDoIt(t *testing.T) {
+	asElsewhere(t, func(t *testing.T) {
+		t.Run("pipes", TestTryOfAPipe)
+		t.Run("files", TestTryOfFilesAndDirectories)
+		t.Run("sockets", TestASocketsModeDoesntMatter)
+		t.Run("datagrams", TestTryOfDatagrams)
+		t.Run("numbers", TestTryOfANumberThatWasAnotherFile)
+		t.Run("TryAccept", TestTryAcceptOfAForeignListenerAndOneInBlockingMode)
+		t.Run("resets", TestTryAcceptPassesOverWhoHasReset)
+		t.Run("unix", TestTryAcceptOfAUnixListener)
+		t.Run("EMFILE", TestOutOfDescriptorsTryAcceptLeavesTheClientWhereItIs)
+		t.Run("inheritance", TestAnAcceptedDescriptorIsNeverInheritable)
+	})
+}
+
+func TestAnAcceptedDescriptorIsNeverInheritable(t *testing.T) {
+	l := listenTCP(t)
+	dialTo(t, l)
+	waitReadable(t, l)
+	fd, name, err := acceptOne(fdOf(t, l))
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	defer unix.Close(fd)
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("its flags are %x, %v", flags, err)
+	}
+}
+
+func TestTryAcceptDoesntWaitForAFork(t *testing.T) {
+	if accept4 == nil {
+		t.Skip("without accept4 it has to")
+	}
+	l := listenTCP(t)
+	dialTo(t, l)
+	waitReadable(t, l)
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	within(t, "TryAccept", func() {
+		c, err := TryAccept(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	})
+}
+
+// A stuck accept is one of a listener in blocking mode whose client somebody else
+// has taken.
+func TestTryAcceptOfOneListenerDoesntWaitForAnothers(t *testing.T) {
+	if accept4 == nil {
+		t.Skip("the test needs it")
+	}
+	stuck, other := listenTCP(t), listenTCP(t)
+	for _, l := range []net.Listener{stuck, other} {
+		unix.SetNonblock(fdOf(t, l.(syscall.Conn)), false)
+		dialTo(t, l)
+		waitReadable(t, l)
+	}
+	defer func(old func(int, int) (int, unix.Sockaddr, error)) { accept4 = old }(accept4)
+	system, number := accept4, fdOf(t, stuck)
+	entered, release, ended := make(chan bool), make(chan bool), make(chan bool)
+	accept4 = func(fd, flags int) (int, unix.Sockaddr, error) {
+		if fd == number {
+			close(entered)
+			<-release
+		}
+		return system(fd, flags)
+	}
+	go func() {
+		defer close(ended)
+		if c, err := TryAccept(stuck); err == nil {
+			c.Close()
+		}
+	}()
+	<-entered
+	within(t, "TryAccept", func() {
+		c, err := TryAccept(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	})
+	close(release)
+	<-ended
+}
+
+// numberListener is a listener of somebody's own. Its descriptor may be anything.
+type numberListener struct {
+	net.Listener
+	syscall.RawConn
+	fd   uintptr
+	none bool
+}
+
+func (l numberListener) SyscallConn() (syscall.RawConn, error) { return l, nil }
+
+func (l numberListener) Control(f func(uintptr)) error {
+	if !l.none {
+		f(l.fd)
+	}
+	return nil
+}
+
+func TestTryAcceptOfAListenerThatGivesNoDescriptor(t *testing.T) {
+	for _, l := range []numberListener{{none: true}, {fd: ^uintptr(0)}, {fd: 1 << 31}} {
+		if c, err := TryAccept(l); c != nil || !errors.Is(err, ErrInvalidFileObj) {
+			t.Errorf("TryAccept = %v, %v", c, err)
+		}
+	}
+}
+
+// A rawConn without a number gives none to read from, so the standard input keeps
+// what it has.
+func TestTryOfWhatGivesNoDescriptorReadsNothing(t *testing.T) {
+	if !inChild(t, nil) {
+		return
+	}
+	r, w := pipe(t)
+	fill(t, w)
+	if err := unix.Dup2(r.fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, obj := range []any{nil, silentConn{}, numberListener{none: true}, numberListener{fd: ^uintptr(0)}, numberListener{fd: 1 << 31}, uint64(1 << 32)} {
+		if n, err := TryRead(obj, make([]byte, 1)); n != 0 || !errors.Is(err, ErrInvalidFileObj) {
+			t.Errorf("TryRead of a %T = %d, %v", obj, n, err)
+		}
+	}
+	if n, err := TryRead(0, make([]byte, 9)); n != 1 || err != nil {
+		t.Errorf("TryRead of the standard input = %d, %v", n, err)
+	}
+}
+
+func TestABlockingListenerIsPutBackAsDocumented(t *testing.T) {
+	l := listenTCP(t)
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.Fd()
+	fd := fdOf(t, l)
+	if flagsOf(t, fd)&unix.O_NONBLOCK != 0 {
+		t.Log("Fd didn't put it into blocking mode")
+	}
+	raw, err := l.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = syscall.SetNonblock(int(fd), true) })
+	if err != nil || flagsOf(t, fd)&unix.O_NONBLOCK == 0 {
+		t.Errorf("it is still in blocking mode: %v", err)
 	}
 }
 
