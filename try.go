@@ -59,10 +59,10 @@ func (wouldBlockError) Is(target error) bool { return target == errWouldBlock }
 // A file on a disk counts as always ready, however long the disk takes.
 //
 // It costs one system call for a socket, on Windows two. Anything else costs two in
-// non-blocking mode, and three or four in blocking mode; five on Linux for a FIFO or an
-// inotify descriptor. A number that is no socket costs one more, since it is
-// tried as a socket first. At the end, and for an empty message, two more find out
-// what it was.
+// non-blocking mode, and three or four in blocking mode; five on Linux for what has
+// no call that doesn't block and is neither a file, a terminal nor a device, such
+// as a FIFO. A number that is no socket costs one more, since it is tried as a socket
+// first. At the end, and for an empty message, two more find out what it was.
 func TryRead(fileobj any, p []byte) (n int, err error) {
 	n, err = try("TryRead", fileobj, p, tryRead)
 	if raceRead != nil && (err == nil || err == io.EOF) {

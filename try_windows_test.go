@@ -110,6 +110,107 @@ func TestPackageNetsPendingCallsGoOnAfterATry(t *testing.T) {
 	})
 }
 
+// tryListener accepts by TryAccept, as a server's own listener may.
+type tryListener struct{ *net.TCPListener }
+
+func (l tryListener) Accept() (net.Conn, error) { return TryAccept(l) }
+
+func TestTryAcceptTakesListenersOfPackageNetAlone(t *testing.T) {
+	l := listenTCP(t)
+	dialTo(t, l)
+	waitReadable(t, l)
+	for _, foreign := range []net.Listener{tryListener{l}, &tryListener{l}, struct{ *net.TCPListener }{l}} {
+		within(t, "TryAccept", func() {
+			c, err := TryAccept(foreign)
+			if c != nil || !errors.Is(err, ErrInvalidFileObj) || !strings.Contains(err.Error(), "net.TCPListener") {
+				t.Errorf("TryAccept of a %T = %v, %v", foreign, c, err)
+			}
+		})
+	}
+	c, err := TryAccept(l) // the client is still there
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+// A listener that somebody uses is in nobody else's way.
+func TestTryAcceptOfOneListenerDoesntWaitForAnothers(t *testing.T) {
+	busy, l := listenTCP(t), listenTCP(t)
+	done := takeTurn(busy)
+	dialTo(t, l)
+	waitReadable(t, l)
+	within(t, "TryAccept", func() {
+		c, err := TryAccept(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	})
+	done()
+	if n := len(accepting.turns); n != 0 {
+		t.Errorf("%d listeners are kept", n)
+	}
+}
+
+func TestGoroutinesShareAListenerByTryAccept(t *testing.T) {
+	l := listenTCP(t)
+	const clients = 40
+	accepted := make(chan error, clients)
+	for range 4 {
+		go func() {
+			for range clients / 4 {
+				var c net.Conn
+				err := ErrWouldBlock
+				for err == ErrWouldBlock {
+					runtime.Gosched()
+					c, err = TryAccept(l)
+				}
+				if err == nil {
+					c.Close()
+				}
+				accepted <- err
+			}
+		}()
+	}
+	for range clients {
+		dialTo(t, l)
+	}
+	for range clients {
+		within(t, "TryAccept", func() {
+			if err := <-accepted; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// The deadline is gone: an Accept waits.
+	ended := make(chan error)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			c.Close()
+		}
+		ended <- err
+	}()
+	parked(t)
+	dialTo(t, l)
+	within(t, "Accept", func() {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTryOfASelectorKeyIsRefused(t *testing.T) {
+	a, _ := tcpPair(t)
+	each(t, func(t *testing.T, s Selector) {
+		key := register(t, s, a, EventRead, nil)
+		if _, err := TryRead(key, make([]byte, 1)); !errors.Is(err, ErrInvalidFileObj) || !strings.Contains(err.Error(), "FileObj") {
+			t.Errorf("TryRead: %v", err)
+		}
+	})
+}
+
 // blockingPair returns a socket that was never put into non-blocking mode, and
 // its peer.
 func blockingPair(t *testing.T) (windows.Handle, *net.TCPConn) {
