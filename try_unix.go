@@ -136,8 +136,8 @@ func ended(fd int) error {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	switch {
 	case err != nil:
-		// A terminal that hands out single bytes, or waits for none (VMIN 0), says
-		// so when it has nothing; one that reads lines says so at its Ctrl-D.
+		// A terminal that waits for no byte (VMIN 0) says so when it has nothing, one
+		// that hands out lines at Ctrl-D, and on the BSDs any that hung up.
 		t, err := unix.IoctlGetTermios(fd, termiosGet)
 		if err == nil && t.Lflag&unix.ICANON == 0 && !tells(unix.PollFd{Fd: int32(fd), Events: unix.POLLHUP}) {
 			return ErrWouldBlock
@@ -174,7 +174,7 @@ func selectReady(fd int, events EventMask) bool {
 	for {
 		var sets fdSets
 		sets.set(fd, events)
-		n, err := unix.Select(fd+1, &sets.read, &sets.write, nil, new(unix.Timeval))
+		n, err := unix.Select(fd+1, &sets.read[0], &sets.write[0], nil, new(unix.Timeval))
 		if err != unix.EINTR {
 			return n != 0 || err != nil
 		}
