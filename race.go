@@ -15,17 +15,16 @@ import (
 // as read and write of x/sys do for the race detector.
 var raceSync int
 
-func init() {
-	raceRead = func(p []byte) {
-		if len(p) > 0 {
-			runtime.RaceWriteRange(unsafe.Pointer(unsafe.SliceData(p)), len(p))
-		}
-		runtime.RaceAcquire(unsafe.Pointer(&raceSync))
+func raceRead(p []byte) {
+	if len(p) > 0 {
+		runtime.RaceWriteRange(unsafe.Pointer(unsafe.SliceData(p)), len(p))
 	}
-	raceWrite = func(p []byte) {
-		if len(p) > 0 {
-			runtime.RaceReadRange(unsafe.Pointer(unsafe.SliceData(p)), len(p))
-		}
-		runtime.RaceReleaseMerge(unsafe.Pointer(&raceSync))
+	runtime.RaceAcquire(unsafe.Pointer(&raceSync))
+}
+
+func raceWrite(p []byte) {
+	if len(p) > 0 {
+		runtime.RaceReadRange(unsafe.Pointer(unsafe.SliceData(p)), len(p))
 	}
+	runtime.RaceReleaseMerge(unsafe.Pointer(&raceSync))
 }

@@ -13,6 +13,8 @@ import (
 
 // plan9, js and wasip1 have no selectors.
 
+const hasSelectors = false
+
 var errWouldBlock error
 
 func tryRead(int, []byte, bool) (int, error)   { return 0, errors.ErrUnsupported }

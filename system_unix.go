@@ -10,7 +10,10 @@ import "golang.org/x/sys/unix"
 
 // What unixes share.
 
-const errWouldBlock = unix.EAGAIN
+const (
+	hasSelectors  = true
+	errWouldBlock = unix.EAGAIN
+)
 
 // recvMsg and sendMsg are recvNow and sendNow by what x/sys has for every unix.
 func recvMsg(fd int, p []byte) (int, error) {

@@ -6,4 +6,7 @@ package selectors
 
 import "golang.org/x/sys/windows"
 
-const errWouldBlock = windows.WSAEWOULDBLOCK
+const (
+	hasSelectors  = true
+	errWouldBlock = windows.WSAEWOULDBLOCK
+)

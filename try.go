@@ -65,7 +65,7 @@ func (wouldBlockError) Is(target error) bool { return target == errWouldBlock }
 // first. At the end, and for an empty message, two more find out what it was.
 func TryRead(fileobj any, p []byte) (n int, err error) {
 	n, err = try("TryRead", fileobj, p, tryRead)
-	if raceRead != nil && (err == nil || err == io.EOF) {
+	if err == nil || err == io.EOF {
 		raceRead(p[:n])
 	}
 	return n, err
@@ -97,9 +97,7 @@ func TryRead(fileobj any, p []byte) (n int, err error) {
 // It costs as many system calls as TryRead, and one more for an [*os.File] in
 // non-blocking mode that is open for reading as well, since that may be a socket.
 func TryWrite(fileobj any, p []byte) (n int, err error) {
-	if raceWrite != nil {
-		raceWrite(p)
-	}
+	raceWrite(p)
 	return try("TryWrite", fileobj, p, tryWrite)
 }
 
@@ -131,7 +129,7 @@ func TryWrite(fileobj any, p []byte) (n int, err error) {
 // listener's deadline and clears it, which ends an Accept of another goroutine, and
 // may wait for a millisecond if another process was quicker.
 func TryAccept(l net.Listener) (net.Conn, error) {
-	if len(constructors) == 0 {
+	if !hasSelectors {
 		return nil, errors.ErrUnsupported
 	}
 	c, err := tryAccept(l)
@@ -141,10 +139,6 @@ func TryAccept(l net.Listener) (net.Conn, error) {
 	}
 	return nil, opError("TryAccept", l, 0, err, err)
 }
-
-// raceRead and raceWrite tell the race detector what the system does, if it is
-// there.
-var raceRead, raceWrite func([]byte)
 
 // An attempt is one call. It is kept for the next one, since the function that
 // [syscall.RawConn] wants would be made anew each time.
@@ -173,7 +167,7 @@ var errNoDescriptor = fmt.Errorf("%w: its Control gives no descriptor", ErrInval
 
 // try calls do while the object can't be closed.
 func try(call string, fileobj any, p []byte, do func(fd int, p []byte, isFile bool) (int, error)) (n int, err error) {
-	if len(constructors) == 0 {
+	if !hasSelectors {
 		return 0, errors.ErrUnsupported
 	}
 	fd, _, raw, bad := resolve(fileobj)
@@ -195,11 +189,10 @@ func try(call string, fileobj any, p []byte, do func(fd int, p []byte, isFile bo
 		a.do, a.p, a.err = nil, nil, nil
 		attempts.Put(a)
 	}
-	if bad != nil {
+	switch {
+	case bad != nil:
 		return 0, opError(call, fileobj, 0, bad, bad)
-	}
-	switch err {
-	case nil, ErrWouldBlock, io.EOF: // what a program looks for at each call
+	case err == nil, err == ErrWouldBlock, err == io.EOF: // what a program looks for at each call
 		return n, err
 	}
 	return n, opError(call, fileobj, fd, nil, err)
