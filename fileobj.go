@@ -59,7 +59,7 @@ func resolve(fileobj any) (fd int, isNumber bool, raw syscall.RawConn, err error
 	case interface{ Fd() uintptr }:
 		fd, err = unsigned(uint64(f.Fd()))
 	case *SelectorKey:
-		err = fmt.Errorf("%w: a *SelectorKey stands for its own registration alone; give its FileObj", ErrInvalidFileObj)
+		err = errKey
 	case interface{ NetConn() net.Conn }:
 		err = fmt.Errorf("%w: no SyscallConn method; register what its NetConn method returns", ErrInvalidFileObj)
 	default:
@@ -156,4 +156,4 @@ func isKey(fileobj any) bool {
 	return ok && key != nil
 }
 
-var errKey = fmt.Errorf("%w: a key stands for its own registration; use its FileObj", ErrInvalidFileObj)
+var errKey = fmt.Errorf("%w: a *SelectorKey stands for its own registration alone; give its FileObj", ErrInvalidFileObj)
