@@ -6,8 +6,9 @@
 //
 //	go run ./examples/chat -addr 127.0.0.1:6000
 //
-// Enter by nc 127.0.0.1 6000; the first line is your name. Who reads too slowly
-// or is silent for too long is let go, and holds up nobody.
+// Enter by nc 127.0.0.1 6000, or curl -N telnet://127.0.0.1:6000. The first line
+// is your name. A guest who reads too slowly or is silent for too long is let go,
+// and holds up nobody.
 package main
 
 import (
@@ -92,24 +93,49 @@ func (r *room) read(c *client) {
 		c.in = rest
 		c.deadline = time.Now().Add(r.patience)
 		r.silent.MoveToBack(c.place)
-		r.line(c, strings.Map(printable, string(line)))
+		r.line(c, plain(line))
 	}
 }
 
-// printable keeps what could change the screens of the others out of a line.
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
+// plain keeps out of a line what could change the screens of the others, and
+// the commands that a telnet client sends (RFC 854).
+func plain(line []byte) string {
+	const iac, se, sb, will, dont = 255, 240, 250, 251, 254
+	var text []byte
+	for len(line) > 0 {
+		n := 2 // a command
+		switch {
+		case line[0] != iac:
+			text = append(text, line[0])
+			n = 1
+		case len(line) > 1 && line[1] >= will && line[1] <= dont:
+			n = 3 // and its option
+		case len(line) > 1 && line[1] == sb:
+			if n = bytes.Index(line, []byte{iac, se}) + 2; n < 2 {
+				n = len(line)
+			}
+		}
+		line = line[min(n, len(line)):]
 	}
-	return -1
+	printable := strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, string(text))
+	return strings.TrimSpace(printable)
 }
 
 func (r *room) line(c *client, text string) {
 	if c.name != "" {
-		r.tell(c.name + ": " + text)
+		if text != "" {
+			r.tell(c.name + ": " + text)
+		}
 		return
 	}
-	taken := text == ""
+	// A name must not make the lines of its owner look like those of the room,
+	// or of somebody else.
+	taken := text == "" || text[0] == '*' || strings.Contains(text, ":")
 	for key := range r.sel.GetMap().Values() {
 		if other, ok := key.Data.(*client); ok && other.name == text {
 			taken = true
@@ -223,12 +249,17 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:6000", "the address to listen on")
 	patience := flag.Duration("patience", 10*time.Minute, "how long one may be silent")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Chat is a room of many who talk by lines. Enter by: nc 127.0.0.1 6000\n\n")
+		fmt.Fprint(flag.CommandLine.Output(), "Chat is a room of many who talk by lines. Enter by one of\n"+
+			"  nc 127.0.0.1 6000\n  curl -N telnet://127.0.0.1:6000\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
+		os.Exit(2)
+	}
+	if *patience <= 0 {
+		fmt.Fprintf(os.Stderr, "chat: -patience %v: nobody could say a word\n", *patience)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -254,6 +285,7 @@ func main() {
 	if err := r.run(ctx); err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println() // Ctrl-C
 	for r.silent.Len() > 0 {
 		r.leave(r.silent.Front().Value.(*client), "the room closes")
 	}

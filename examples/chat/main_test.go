@@ -270,3 +270,41 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestRefusesNonsense(t *testing.T) {
+	for _, patience := range []string{"0", "0s", "-1s"} {
+		program.Refuses(t, "-patience", "-addr", "127.0.0.1:0", "-patience", patience)
+	}
+}
+
+func TestNoLineLooksLikeTheRoomsOwn(t *testing.T) {
+	_, addr := start(t, time.Hour)
+	ann, bob := come(t, addr, "ann"), enter(t, addr)
+	for _, name := range []string{"*", "* ann has gone", " * eve has come", "ann: yes", " ann\t", "  "} {
+		bob.says(name)
+		bob.hears("* another name?")
+	}
+	bob.says(" bob ")
+	bob.hears("* bob has come")
+	ann.hears("* bob has come")
+	for _, empty := range []string{"", "\r", "  ", "\xff\xf1"} {
+		bob.says(empty)
+	}
+	bob.says("* yes")
+	ann.hears("bob: * yes")
+}
+
+func TestTelnetsCommandsAreNoText(t *testing.T) {
+	_, addr := start(t, time.Hour)
+	ann := enter(t, addr)
+	ann.says("\xff\xfb\x18an\xff\xfd\x03n\xff\xfa\x18\x00XTERM\xff\xf0\r")
+	ann.hears("* ann has come")
+	ann.says("a\xff\xf4\xff\xfd\x06b\xfe\r")
+	ann.hears("ann: ab")
+	ann.says("c\xff\xfa\x18 and no end\nd\xff\xfd\ne\xff")
+	ann.hears("ann: c", "ann: d", "ann: e")
+}
+
+func TestCtrlCBeginsALine(t *testing.T) {
+	program.BeginsALineOnCtrlC(t, "listening on ", "-addr", "127.0.0.1:0")
+}

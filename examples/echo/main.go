@@ -7,7 +7,8 @@
 //
 //	go run ./examples/echo
 //
-// Talk to it with nc localhost 1234, and end it with Ctrl-C.
+// Talk to it with nc localhost 1234, or curl -N telnet://localhost:1234, and end
+// it with Ctrl-C.
 package main
 
 import (
@@ -49,7 +50,7 @@ func read(fileobj any, mask selectors.EventMask) {
 		return
 	}
 	if err == nil {
-		say("echoing %q to %v\n", data[:n], conn.RemoteAddr())
+		say("echoing %d bytes to %v: %q\n", n, conn.RemoteAddr(), data[:min(n, 40)])
 		err = echo(conn, data[:n]) // Hope it won't block
 	}
 	if err != nil {
@@ -72,7 +73,8 @@ func echo(conn net.Conn, data []byte) error {
 func main() {
 	addr := flag.String("addr", "127.0.0.1:1234", "the address to listen on")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Echo sends back what it is sent. Talk to it with: nc 127.0.0.1 1234\n\n")
+		fmt.Fprint(flag.CommandLine.Output(), "Echo sends back what it is sent. Talk to it with one of\n"+
+			"  nc 127.0.0.1 1234\n  curl -N telnet://127.0.0.1:1234\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -102,7 +104,7 @@ func main() {
 	for {
 		events, err := sel.SelectContext(ctx)
 		if ctx.Err() != nil {
-			say("\n")
+			fmt.Println()
 			return // Ctrl-C
 		}
 		if err != nil {
@@ -116,7 +118,7 @@ func main() {
 }
 
 // say prints if somebody sees it. Into a pipe that nobody reads it could block
-// the loop.
+// the loop. A slow terminal holds up the loop too, so no message is long.
 func say(format string, args ...any) {
 	if isTerminal {
 		fmt.Printf(format, args...)

@@ -133,3 +133,7 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestCtrlCBeginsALine(t *testing.T) {
+	program.BeginsALineOnCtrlC(t, "listening on ", "-addr", "127.0.0.1:0")
+}

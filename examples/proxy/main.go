@@ -9,7 +9,8 @@
 //
 // It reads from one side only while the other one takes what it gets. So a
 // reader that is slow slows down the writer, not the proxy, and nobody else. A
-// side that is not read from is still heard when it is gone.
+// side that is not read from is still heard when it is gone. A connection that the
+// proxy breaks off is reset, so that neither side takes it for complete.
 package main
 
 import (
@@ -72,6 +73,7 @@ func (p *proxy) accept() {
 			return
 		}
 		p.accepted++
+		client.(*net.TCPConn).SetLinger(0) // a reset, if the program ends now
 		go func() {
 			server, err := net.DialTimeout("tcp", p.to, 10*time.Second)
 			p.dialled <- pair{client, server, err}
@@ -83,11 +85,11 @@ func (p *proxy) accept() {
 func (p *proxy) begin(d pair) {
 	if d.err != nil {
 		log.Print(d.err)
-		d.client.(*net.TCPConn).SetLinger(0)
 		d.client.Close()
 		return
 	}
 	p.open++
+	d.client.(*net.TCPConn).SetLinger(-1)
 	client, server := &conn{TCPConn: d.client.(*net.TCPConn)}, &conn{TCPConn: d.server.(*net.TCPConn)}
 	client.peer, server.peer = server, client
 	p.update(client)
@@ -270,12 +272,24 @@ func main() {
 	to := flag.String("to", "127.0.0.1:1234", "the address to connect to")
 	every := flag.Duration("every", time.Second, "how often to show figures, and to try again when out of descriptors")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Proxy hands each connection to -addr on to -to. Talk to it with: nc 127.0.0.1 8000\n\n")
+		fmt.Fprint(flag.CommandLine.Output(), "Proxy hands each connection to -addr on to -to. Talk to it with one of\n"+
+			"  nc 127.0.0.1 8000\n  curl -N telnet://127.0.0.1:8000\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
+		os.Exit(2)
+	}
+	if *every <= 0 {
+		fmt.Fprintf(os.Stderr, "proxy: -every %v: not a time between two figures\n", *every)
+		os.Exit(2)
+	}
+	if target, err := net.ResolveTCPAddr("tcp", *to); err != nil || target.Port == 0 {
+		if err == nil {
+			err = errors.New("no port")
+		}
+		fmt.Fprintf(os.Stderr, "proxy: -to %s: %v\n", *to, err)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -303,7 +317,13 @@ func main() {
 	if err := p.run(ctx, live); err != nil {
 		log.Fatal(err)
 	}
-	if live {
-		fmt.Println()
+	fmt.Println() // Ctrl-C
+	for len(p.dialled) > 0 {
+		p.begin(<-p.dialled)
+	}
+	for key := range sel.GetMap().Values() {
+		if c, ok := key.Data.(*conn); ok {
+			p.reset(c)
+		}
 	}
 }

@@ -376,3 +376,39 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestRefusesNonsense(t *testing.T) {
+	for _, every := range []string{"0", "-1s"} {
+		program.Refuses(t, "-every", "-addr", "127.0.0.1:0", "-every", every)
+	}
+	for _, to := range []string{"127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:x", "not a name:80", ""} {
+		program.Refuses(t, "-to", "-addr", "127.0.0.1:0", "-to", to)
+	}
+}
+
+func TestCtrlCResetsTheConnections(t *testing.T) {
+	result := make(chan error, 1)
+	proxy, addr := start(t, serve(t, func(c *net.TCPConn) {
+		_, err := io.Copy(c, c)
+		result <- err
+		c.Close()
+	}))
+	c := dial(t, addr)
+	exchange(t, c, "hello")
+	if err := proxy.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client got %v, want %v", err, syscall.ECONNRESET)
+	}
+	if err := <-result; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the server got %v, want %v", err, syscall.ECONNRESET)
+	}
+	if err := proxy.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCtrlCBeginsALine(t *testing.T) {
+	program.BeginsALineOnCtrlC(t, "listening on ", "-addr", "127.0.0.1:0")
+}

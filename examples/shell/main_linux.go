@@ -7,7 +7,8 @@
 //
 //	go run ./examples/shell -addr localhost:2323 /bin/sh
 //
-// Enter by telnet localhost 2323; the terminal follows the size of the window.
+// Enter by telnet localhost 2323; the terminal follows the size of the window. Or
+// by curl -N telnet://localhost:2323, line by line.
 // Nobody is asked for a password, so keep it on localhost.
 package main
 
@@ -280,7 +281,8 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:2323", "the address to listen on")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "Shell gives everyone who comes a terminal with a program in it: shell [flags] [program [arguments]]\n"+
-			"The program is /bin/sh if there is none. Come by: telnet 127.0.0.1 2323\n\n")
+			"The program is /bin/sh if there is none. Come by one of\n"+
+			"  telnet 127.0.0.1 2323\n  curl -N telnet://127.0.0.1:2323\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -289,7 +291,8 @@ func main() {
 		program = []string{"/bin/sh"}
 	}
 	if _, err := exec.LookPath(program[0]); err != nil {
-		log.Fatal(err)
+		fmt.Fprintf(os.Stderr, "shell: %v\n", err)
+		os.Exit(2)
 	}
 	if signal.Ignored(syscall.SIGHUP) {
 		// By nohup. A program inherits what is ignored, and not what is caught,

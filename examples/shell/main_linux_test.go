@@ -233,3 +233,11 @@ func TestAWrongProgramIsFoundAtTheStart(t *testing.T) {
 		t.Fatalf("it ends with %v and says %q", err, said.String())
 	}
 }
+
+func TestRefusesNonsense(t *testing.T) {
+	program.Refuses(t, "no-such-program", "-addr", "127.0.0.1:0", "no-such-program")
+}
+
+func TestCtrlCBeginsALine(t *testing.T) {
+	program.BeginsALineOnCtrlC(t, "listening on ", "-addr", "127.0.0.1:0", "/bin/sh")
+}

@@ -211,6 +211,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	if *patience <= 0 {
+		fmt.Fprintf(os.Stderr, "tasks: -patience %v: no page could come in time\n", *patience)
+		os.Exit(2)
+	}
+	if _, _, err := net.SplitHostPort(*from); *from != "" && err != nil {
+		fmt.Fprintf(os.Stderr, "tasks: -from: %v\n", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *from == "" {
@@ -228,15 +236,23 @@ func main() {
 
 	l := &loop{sel: sel, calls: make(chan func(), 100)}
 	began := time.Now()
-	pages, bytes, open := 0, 0, 100 // no lock: there is one thread of control
+	pages, bytes, open, unreachable := 0, 0, 100, false // no lock: there is one thread of control
 	for i := range open {
 		l.start(func(t *task) {
 			body, err := fetch(t, *from, fmt.Sprintf("/%d", i), *patience)
 			open--
-			if err == nil {
+			var op *net.OpError
+			switch {
+			case err == nil:
 				pages++
 				bytes += len(body)
-			} else if err != context.Canceled {
+			case err == context.Canceled:
+			case errors.As(err, &op) && op.Op == "dial": // likely so for all
+				if !unreachable {
+					fmt.Println("no server:", err)
+				}
+				unreachable = true
+			default:
 				fmt.Printf("page %d: %v\n", i, err)
 			}
 		})
@@ -247,7 +263,8 @@ func main() {
 		}
 	})
 	if l.run(ctx) != nil {
-		return
+		fmt.Println()
+		return // Ctrl-C
 	}
 	fmt.Printf("%d pages, %d bytes, in %v\n", pages, bytes, time.Since(began).Round(time.Millisecond))
 	if pages == 0 {

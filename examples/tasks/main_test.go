@@ -130,14 +130,15 @@ func TestTellsWhyAPageCannotBeHad(t *testing.T) {
 	}
 	defer c.Close()
 	nobody := c.LocalAddr().String() // nor can anybody come to listen there
-	for _, from := range []string{addr, nobody} {
+	for from, want := range map[string][2]int{addr: {100, 0}, nobody: {0, 1}} {
 		cmd, out := command(t, "-from", from, "-patience", "1m")
 		failed(t, cmd)
 		if line := lastLine(out); !strings.HasPrefix(line, "0 pages, 0 bytes, in ") {
 			t.Errorf("the program says %q", line)
 		}
-		if n := strings.Count(out.String(), "page "); n != 100 {
-			t.Errorf("the program says %q, which has %d pages", out, n)
+		pages, once := strings.Count(out.String(), "page "), strings.Count(out.String(), "no server: ")
+		if pages != want[0] || once != want[1] {
+			t.Errorf("the program says %q, which has %d pages, and %d times that there is no server", out, pages, once)
 		}
 	}
 }
@@ -167,4 +168,15 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 	if strings.Contains(out.String(), "page") {
 		t.Fatalf("the program says %q", out)
 	}
+}
+
+func TestRefusesNonsense(t *testing.T) {
+	program.Refuses(t, "missing port", "-from", "127.0.0.1")
+	program.Refuses(t, "-patience", "-patience", "0")
+	program.Refuses(t, "-patience", "-patience", "-1s")
+}
+
+func TestCtrlCBeginsALine(t *testing.T) {
+	addr := serve(t, func(net.Conn) {})
+	program.BeginsALineOnCtrlC(t, "", "-from", addr, "-patience", "1h")
 }

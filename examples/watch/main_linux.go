@@ -5,7 +5,7 @@
 // Watch tells what changes in a directory once it has been quiet for a moment,
 // when the system runs short of something, and how many changes there were
 // when it gets SIGUSR1: inotify, a timerfd, a pressure-stall trigger and
-// signals in one loop.
+// signals in one loop. It doesn't look into subdirectories.
 //
 //	go run ./examples/watch -pressure cpu /tmp
 package main
@@ -29,6 +29,7 @@ import (
 )
 
 type watcher struct {
+	dir            string
 	inotify, timer int
 	quiet          time.Duration
 	changed        map[string]bool // since the last report
@@ -38,7 +39,7 @@ type watcher struct {
 // readChanges notes the names and sets the timer. It is set anew by every
 // change, so it rings when there was none for a while.
 func (w *watcher) readChanges() error {
-	buf := make([]byte, 64<<10)
+	buf, gone := make([]byte, 64<<10), false
 	n, err := unix.Read(w.inotify, buf)
 	if err == unix.EAGAIN || err == unix.EINTR {
 		return nil
@@ -54,10 +55,15 @@ func (w *watcher) readChanges() error {
 		if mask&unix.IN_Q_OVERFLOW != 0 {
 			name = "(too many to tell)"
 		}
+		gone = gone || mask&unix.IN_IGNORED != 0
 		if name != "" {
 			w.changed[name] = true
 			w.changes++
 		}
+	}
+	if gone {
+		w.tell()
+		return fmt.Errorf("%s was removed", w.dir)
 	}
 	if len(w.changed) == 0 {
 		return nil
@@ -71,9 +77,15 @@ func (w *watcher) report() error {
 	if _, err := unix.Read(w.timer, expirations[:]); err != nil {
 		return nil // set anew by a change that came in the same list
 	}
-	fmt.Println("changed:", strings.Join(slices.Sorted(maps.Keys(w.changed)), " "))
-	clear(w.changed)
+	w.tell()
 	return nil
+}
+
+func (w *watcher) tell() {
+	if len(w.changed) > 0 {
+		fmt.Println("changed:", strings.Join(slices.Sorted(maps.Keys(w.changed)), " "))
+	}
+	clear(w.changed)
 }
 
 // openTrigger asks to be told when something waited for a resource for 100 ms
@@ -93,13 +105,13 @@ func openTrigger(resource string) (int, error) {
 }
 
 func run(sel selectors.Selector, dir, resource string, quiet time.Duration, signals <-chan os.Signal) error {
-	w := &watcher{quiet: quiet, changed: make(map[string]bool)}
+	w := &watcher{dir: dir, quiet: quiet, changed: make(map[string]bool)}
 	var err error
 	if w.inotify, err = unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC); err != nil {
 		return os.NewSyscallError("inotify_init1", err)
 	}
 	defer unix.Close(w.inotify)
-	const events = unix.IN_CREATE | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB | unix.IN_MOVE | unix.IN_DELETE
+	const events = unix.IN_ONLYDIR | unix.IN_CREATE | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB | unix.IN_MOVE | unix.IN_DELETE
 	if _, err := unix.InotifyAddWatch(w.inotify, dir, events); err != nil {
 		return &os.PathError{Op: "inotify_add_watch", Path: dir, Err: err}
 	}
@@ -127,7 +139,7 @@ func run(sel selectors.Selector, dir, resource string, quiet time.Duration, sign
 			return err
 		}
 	}
-	fmt.Println("watching", dir)
+	fmt.Printf("watching %s, without its subdirectories\n", dir)
 
 	for {
 		ready, err := sel.Select(selectors.Forever)
@@ -156,7 +168,7 @@ func main() {
 	quiet := flag.Duration("quiet", 200*time.Millisecond, "how long to wait for more changes")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "Watch tells what changes in a directory: watch [flags] [directory, the current one if there is none]\n"+
-			"SIGUSR1 makes it tell how many changes there were.\n\n")
+			"It doesn't look into subdirectories. SIGUSR1 makes it tell how many changes there were.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -167,6 +179,17 @@ func main() {
 	dir := "."
 	if flag.NArg() > 0 {
 		dir = flag.Arg(0)
+	}
+	if *quiet <= 0 {
+		refuse("-quiet %v: not a time to wait", *quiet)
+	}
+	if !slices.Contains([]string{"cpu", "io", "memory"}, *resource) {
+		refuse("-pressure %s: want cpu, io or memory", *resource)
+	}
+	if info, err := os.Stat(dir); err != nil {
+		refuse("%v", err)
+	} else if !info.IsDir() {
+		refuse("%s is not a directory", dir)
 	}
 	sel, err := selectors.NewDefaultSelector()
 	if err != nil {
@@ -187,4 +210,10 @@ func main() {
 	if err := run(sel, dir, *resource, *quiet, signals); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// refuse says why an argument is none, in one line.
+func refuse(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "watch: "+format+"\n", args...)
+	os.Exit(2)
 }

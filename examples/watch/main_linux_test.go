@@ -29,12 +29,15 @@ type running struct {
 	dir   string
 	lines <-chan string
 	blind string // why it tells of no pressure
+
+	complaint strings.Builder // what it says on standard error
 }
 
 func start(t *testing.T) *running {
 	t.Helper()
 	p := &running{t: t, dir: t.TempDir()}
 	p.cmd = program.Command(exec.Command(os.Args[0], "-quiet", quiet.String(), "-pressure", "cpu", p.dir))
+	p.cmd.Stderr = &p.complaint
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +63,7 @@ func start(t *testing.T) *running {
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
 	})
-	p.says("watching " + p.dir)
+	p.says("watching " + p.dir + ", without its subdirectories")
 	return p
 }
 
@@ -199,19 +202,41 @@ func TestEndsCleanlyOnCtrlC(t *testing.T) {
 	}
 }
 
+func TestCtrlCBeginsALine(t *testing.T) {
+	program.BeginsALineOnCtrlC(t, "watching ", t.TempDir())
+}
+
 func TestNamesTheFileThatItCannotOpen(t *testing.T) {
-	cmd := program.Command(exec.Command(os.Args[0], "-pressure", "nothing", t.TempDir()))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	if _, err := openTrigger("nothing"); err == nil || !strings.Contains(err.Error(), "open /proc/pressure/nothing: ") {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+}
+
+func TestRefusesNonsense(t *testing.T) {
+	dir := t.TempDir()
+	program.Refuses(t, "-quiet", "-quiet", "0", dir)
+	program.Refuses(t, "-quiet", "-quiet", "-1s", dir)
+	program.Refuses(t, "cpu, io or memory", "-pressure", "nothing", dir)
+	program.Refuses(t, "no such file", filepath.Join(dir, "nothing"))
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.Contains(line, "open /proc/pressure/nothing: ") {
-		t.Fatalf("it says %q, %v", line, err)
+	program.Refuses(t, "not a directory", file)
+}
+
+func TestSaysThatItsDirectoryWasRemoved(t *testing.T) {
+	p := start(t)
+	if err := os.WriteFile(filepath.Join(p.dir, "a"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(p.dir); err != nil {
+		t.Fatal(err)
+	}
+	p.says("changed: a")
+	for range p.lines {
+	}
+	if err := p.cmd.Wait(); err == nil || !strings.Contains(p.complaint.String(), p.dir+" was removed") {
+		t.Errorf("it ends with %v, and says %q", err, p.complaint.String())
 	}
 }
