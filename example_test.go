@@ -7,12 +7,16 @@
 package selectors_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
+	"os"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/go-selectors/selectors"
@@ -36,6 +40,14 @@ func connect() (client, server net.Conn) {
 	return client, server
 }
 
+// child returns a program that ends at once.
+func child() *exec.Cmd {
+	if os.Getenv("SELECTORS_EMULATED") != "" { // can't start itself
+		return exec.Command("true")
+	}
+	return exec.Command(os.Args[0], "-test.run=^$")
+}
+
 // A server of one goroutine: the data of a key is the function to call when
 // its descriptor is ready.
 func Example() {
@@ -50,19 +62,25 @@ func Example() {
 	read := func(fileobj any) {
 		conn := fileobj.(net.Conn)
 		buf := make([]byte, 1000)
-		n, err := conn.Read(buf) // is ready
-		if err != nil {
+		n, err := selectors.TryRead(conn, buf)
+		switch {
+		case errors.Is(err, selectors.ErrWouldBlock): // somebody else was quicker
+		case err == nil:
+			fmt.Printf("echoing %q\n", buf[:n])
+			_, err := selectors.TryWrite(conn, buf[:n]) // takes what fits
+			check(err)
+		default: // io.EOF, or the connection is broken
 			fmt.Println("closing:", err)
 			sel.Unregister(conn)
 			conn.Close()
 			open = false
-			return
 		}
-		fmt.Printf("echoing %q\n", buf[:n])
-		conn.Write(buf[:n])
 	}
 	accept := func(fileobj any) {
-		conn, err := fileobj.(net.Listener).Accept() // is ready
+		conn, err := selectors.TryAccept(fileobj.(net.Listener))
+		if errors.Is(err, selectors.ErrWouldBlock) {
+			return // the client has left, or somebody else was quicker
+		}
 		check(err)
 		_, err = sel.Register(conn, selectors.EventRead, read)
 		check(err)
@@ -120,7 +138,7 @@ func ExampleSelector_Register() {
 }
 
 // A connection is asked for writing only while there is something to write:
-// it is ready for that nearly always.
+// it is ready for that nearly always. What is left to write is the key's data.
 func ExampleSelector_Modify() {
 	sel, err := selectors.NewDefaultSelector()
 	check(err)
@@ -129,7 +147,7 @@ func ExampleSelector_Modify() {
 	defer client.Close()
 	defer server.Close()
 
-	_, err = sel.Register(server, selectors.EventRead, nil)
+	_, err = sel.Register(server, selectors.EventRead, "")
 	check(err)
 	_, err = io.WriteString(client, "ping")
 	check(err)
@@ -140,19 +158,28 @@ func ExampleSelector_Modify() {
 		for _, r := range ready {
 			switch r.Events {
 			case selectors.EventRead:
-				n, err := server.Read(buf)
+				n, err := selectors.TryRead(server, buf)
+				if errors.Is(err, selectors.ErrWouldBlock) {
+					continue
+				}
 				check(err)
 				fmt.Printf("read %q\n", buf[:n])
 				_, err = sel.Modify(server, selectors.EventWrite, "pong")
 				check(err)
 			case selectors.EventWrite:
-				answer := r.Key.Data.(string)
-				_, err := io.WriteString(server, answer)
+				left := r.Key.Data.(string)
+				n, err := selectors.TryWrite(server, []byte(left))
+				if !errors.Is(err, selectors.ErrWouldBlock) {
+					check(err)
+				}
+				fmt.Printf("wrote %q\n", left[:n])
+				if left = left[n:]; left != "" {
+					_, err = sel.Modify(server, selectors.EventWrite, left)
+				} else {
+					_, err = sel.Modify(server, selectors.EventRead, "")
+					done = true
+				}
 				check(err)
-				fmt.Printf("wrote %q\n", answer)
-				_, err = sel.Modify(server, selectors.EventRead, nil)
-				check(err)
-				done = true
 			}
 		}
 	}
@@ -258,4 +285,126 @@ func ExampleSelector_GetMap() {
 	// true server
 	// client: false
 	// 0 true
+}
+
+// A timeout together with a stop: the loop looks at the context after each wait,
+// and a Wakeup ends the wait when the context is done. For Ctrl-C the context is
+// that of signal.NotifyContext.
+func ExampleSelector_AppendReady_stop() {
+	sel, err := selectors.NewDefaultSelector()
+	check(err)
+	defer sel.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	defer context.AfterFunc(ctx, func() { sel.Wakeup() })()
+	next := time.Now().Add(10 * time.Millisecond)
+	var ready []selectors.Ready
+	for ctx.Err() == nil {
+		ready, err = sel.AppendReady(ready[:0], time.Until(next))
+		check(err)
+		for _, r := range ready {
+			fmt.Println(r.Key.Data, r.Events) // not in this example
+		}
+		if !time.Now().Before(next) {
+			fmt.Println("the time is over")
+			next = time.Now().Add(time.Hour)
+			go cancel()
+		}
+	}
+	fmt.Println(ctx.Err())
+	// Output:
+	// the time is over
+	// context canceled
+}
+
+// Standard input beside sockets, on every system: a goroutine reads it, and hands
+// over what it got by a channel and Wakeup. So it may be a terminal, a pipe or a
+// file. On Windows nothing else can serve a console.
+func ExampleSelector_Wakeup_stdin() {
+	sel, err := selectors.NewDefaultSelector()
+	check(err)
+	defer sel.Close()
+	client, server := connect()
+	defer client.Close()
+	defer server.Close()
+	_, err = sel.Register(server, selectors.EventRead, nil)
+	check(err)
+	stdin := strings.NewReader("hello\nis anybody there?\n") // in a program os.Stdin
+
+	lines := make(chan string, 10)
+	go func() {
+		for scanner := bufio.NewScanner(stdin); scanner.Scan(); {
+			lines <- scanner.Text()
+			sel.Wakeup()
+		}
+		close(lines)
+		sel.Wakeup()
+	}()
+
+	buf := make([]byte, 100)
+	for {
+		ready, err := sel.Select(selectors.Forever)
+		check(err)
+		for range ready {
+			n, err := selectors.TryRead(server, buf)
+			if errors.Is(err, selectors.ErrWouldBlock) {
+				continue
+			}
+			check(err)
+			fmt.Printf("the socket: %q\n", buf[:n])
+			return
+		}
+		for more := true; more; {
+			select {
+			case line, ok := <-lines:
+				if ok {
+					fmt.Printf("standard input: %q\n", line)
+					continue
+				}
+				fmt.Println("standard input has ended")
+				lines = nil
+				_, err = io.WriteString(client, "yes") // the peer answers
+				check(err)
+			default:
+				more = false
+			}
+		}
+	}
+	// Output:
+	// standard input: "hello"
+	// standard input: "is anybody there?"
+	// standard input has ended
+	// the socket: "yes"
+}
+
+// The end of a process, on every system: a goroutine waits for it.
+func ExampleSelector_Wakeup_process() {
+	sel, err := selectors.NewDefaultSelector()
+	check(err)
+	defer sel.Close()
+	cmd := child()
+	check(cmd.Start())
+
+	ended := make(chan error, 1)
+	go func() {
+		ended <- cmd.Wait()
+		sel.Wakeup()
+	}()
+
+	for {
+		ready, err := sel.Select(selectors.Forever)
+		check(err)
+		for _, r := range ready {
+			fmt.Println(r.Key.Data, r.Events) // not in this example
+		}
+		select {
+		case err := <-ended:
+			fmt.Println("the process has ended:", err)
+			return
+		default:
+		}
+	}
+	// Output:
+	// the process has ended: <nil>
 }
