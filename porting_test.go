@@ -8,6 +8,7 @@ package selectors_test
 import (
 	"bytes"
 	"container/heap"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -459,27 +460,62 @@ func (h *timers) Pop() any {
 //
 //	sel.select(max(0, timers[0] - time.monotonic()))
 //	while timers and timers[0] <= time.monotonic():
-//	    heapq.heappop(timers)
+//	    expired(heapq.heappop(timers))
+func waitForTimers(sel selectors.Selector, all *timers, expired func(time.Time)) error {
+	for all.Len() > 0 {
+		if _, err := sel.Select(time.Until((*all)[0])); err != nil {
+			return err
+		}
+		for now := time.Now(); all.Len() > 0 && !(*all)[0].After(now); {
+			expired(heap.Pop(all).(time.Time))
+		}
+	}
+	return nil
+}
+
 func TestPortTimersInAHeap(t *testing.T) {
 	sel := newSelector(t)
 	begin := time.Now()
-	var all timers
+	all := new(timers)
 	for _, ms := range []int{30, 10, 20} {
-		heap.Push(&all, begin.Add(time.Duration(ms)*time.Millisecond))
+		heap.Push(all, begin.Add(time.Duration(ms)*time.Millisecond))
 	}
 	var order []time.Duration
-
-	for len(all) > 0 {
-		_, err := sel.Select(time.Until(all[0]))
-		must(t, err)
-		for now := time.Now(); len(all) > 0 && !all[0].After(now); {
-			order = append(order, heap.Pop(&all).(time.Time).Sub(begin))
-		}
-	}
-
+	must(t, waitForTimers(sel, all, func(at time.Time) { order = append(order, at.Sub(begin)) }))
 	if len(order) != 3 || !slices.IsSorted(order) || time.Since(begin) < 30*time.Millisecond {
 		t.Errorf("%v after %v", order, time.Since(begin))
 	}
+}
+
+// while not stopped:
+//
+//	for key, mask in sel.select(timeout): ...
+func turns(ctx context.Context, sel selectors.Selector, timeout time.Duration, turn func([]selectors.Ready)) error {
+	defer context.AfterFunc(ctx, func() { sel.Wakeup() })()
+	var ready []selectors.Ready
+	for ctx.Err() == nil {
+		var err error
+		ready, err = sel.AppendReady(ready[:0], timeout)
+		if err != nil {
+			return err
+		}
+		turn(ready) // none, if the time is over
+	}
+	return nil
+}
+
+func TestPortATimeoutTogetherWithAStop(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	sel, n := newSelector(t), 0
+	must(t, turns(ctx, sel, time.Millisecond, func(ready []selectors.Ready) {
+		if n++; n == 3 {
+			stop()
+		}
+	}))
+	ctx, stop = context.WithCancel(context.Background())
+	time.AfterFunc(time.Millisecond, stop)
+	must(t, turns(ctx, sel, selectors.Forever, func([]selectors.Ready) {}))
 }
 
 // for key in list(sel.get_map().values()):

@@ -12,10 +12,13 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // read returns a file of the source tree, and skips the test where there is none,
@@ -138,9 +141,11 @@ func TestEveryBlockOfCodeIsTakenFromAFileThatIsCompiled(t *testing.T) {
 		"CONTRIBUTING.md": fenced(read(t, "CONTRIBUTING.md")),
 		"docs/faq.md":     fenced(read(t, "docs/faq.md")),
 		"docs/instead.md": fenced(read(t, "docs/instead.md")),
+		"docs/porting.md": fenced(read(t, "docs/porting.md")),
+		"docs/systems.md": fenced(read(t, "docs/systems.md")),
 		"doc.go":          indented(t, read(t, "doc.go")),
 	}
-	for _, name := range []string{"README.md", "docs/faq.md", "docs/instead.md", "doc.go"} {
+	for _, name := range []string{"README.md", "docs/faq.md", "docs/instead.md", "docs/porting.md", "doc.go"} {
 		if len(pages[name]) == 0 {
 			t.Errorf("no block of code was found in %s", name)
 		}
@@ -154,4 +159,60 @@ func TestEveryBlockOfCodeIsTakenFromAFileThatIsCompiled(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What stands below "A complete program" is all that a reader copies.
+func TestTheProgramOfTheReadmeIsWhole(t *testing.T) {
+	_, program, found := strings.Cut(read(t, "examples/first/main.go"), "\npackage main\n")
+	if program = "package main\n" + program; !found || !slices.Contains(fenced(read(t, "README.md")), program) {
+		t.Error("README.md doesn't have all of examples/first/main.go")
+	}
+	_, body, _ := strings.Cut(program, "\nfunc main() {\n")
+	if n := strings.Count(body, "\n") + 1; n > 35 {
+		t.Errorf("main has %d lines, which is more than 35", n)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]*)\)`)
+
+// Every link between the pages leads to a file that is there, and to a heading in
+// it.
+func TestLinksLeadSomewhere(t *testing.T) {
+	pages := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md",
+		"docs/faq.md", "docs/instead.md", "docs/porting.md", "docs/systems.md"}
+	for _, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(m[1], "#")
+			target := page
+			if file != "" {
+				target = path.Join(path.Dir(page), file)
+			}
+			if info, err := os.Stat(filepath.Join("..", target)); err != nil {
+				t.Errorf("%s: %v", page, err)
+			} else if anchor != "" && (info.IsDir() || !slices.Contains(anchors(read(t, target)), anchor)) {
+				t.Errorf("%s: %s has no heading %q", page, target, anchor)
+			}
+		}
+	}
+}
+
+// anchors returns what GitHub makes of a page's headings.
+func anchors(page string) (list []string) {
+	for _, line := range strings.Split(page, "\n") {
+		if text := strings.TrimLeft(line, "#"); text != line && strings.HasPrefix(text, " ") {
+			list = append(list, strings.Map(func(r rune) rune {
+				switch {
+				case r == ' ':
+					return '-'
+				case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+					return unicode.ToLower(r)
+				}
+				return -1
+			}, text[1:]))
+		}
+	}
+	return list
 }

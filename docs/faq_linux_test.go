@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -208,6 +209,70 @@ func TestAKeyThatIsStaleWithinABatch(t *testing.T) {
 
 	if handled != 1 {
 		t.Errorf("%d were handled", handled)
+	}
+}
+
+func TestTheSelectorsOwnDescriptorIsRefused(t *testing.T) {
+	probe, err := unix.Dup(0) // the lowest number that is free
+	noError(t, err)
+	unix.Close(probe)
+	sel := epoll(t)
+	for fd := probe; fd < probe+3; fd++ { // it has an epoll set and what wakes it
+		_, err := sel.Register(fd, selectors.EventRead, nil)
+		if errors.Is(err, unix.EEXIST) {
+			quoted(t, err)
+			return
+		}
+	}
+	t.Error("no number is refused because it exists")
+}
+
+// A process's end by a descriptor that is the caller's.
+func TestAProcessHasADescriptorOfItsOwn(t *testing.T) {
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.Command(program)
+
+	pidfd := -1
+	cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd}
+
+	noError(t, cmd.Start())
+	if pidfd < 0 {
+		cmd.Wait()
+		t.Skip("this kernel has no pidfd")
+	}
+	defer unix.Close(pidfd)
+	sel := epoll(t)
+	_, err = sel.Register(pidfd, selectors.EventRead, nil)
+	noError(t, err)
+	ready, err := sel.Select(time.Minute)
+	if err != nil || len(ready) != 1 {
+		t.Errorf("%v, %v", ready, err)
+	}
+	noError(t, cmd.Wait())
+}
+
+func TestOnesOwnCloseReadLooksLikeThePeersEnd(t *testing.T) {
+	sel := epoll(t)
+	client, server := connect(t)
+	_, err := sel.Register(server, selectors.EventRead|selectors.EventHangup, nil)
+	noError(t, err)
+	noError(t, server.(*net.TCPConn).CloseRead())
+	buf := make([]byte, 10)
+	if _, err := selectors.TryRead(server, buf); err != io.EOF {
+		t.Errorf("with nothing there: %v, want io.EOF", err)
+	}
+	_, err = client.Write([]byte("hello"))
+	noError(t, err)
+	for n := 0; n == 0; {
+		ready, err := sel.Select(time.Minute)
+		noError(t, err)
+		if want := selectors.EventRead | selectors.EventHangup; len(ready) != 1 || ready[0].Events != want {
+			t.Fatalf("%v, want %v", ready, want)
+		}
+		n, _ = selectors.TryRead(server, buf)
 	}
 }
 
