@@ -28,22 +28,23 @@
 //		}
 //	}
 //
+// The callbacks then accept, read and write by [TryAccept], [TryRead] and
+// [TryWrite], which never wait for a connection, for data or for room. They take
+// the same objects, and need no selector.
+//
 // [NewDefaultSelector] takes the most efficient selector that works on the
 // running system. Each one has a constructor of its own as well, on the systems
 // that have it: EpollSelector, KqueueSelector, DevpollSelector, IOCPSelector,
-// PollSelector and SelectSelector. All behave alike. What a system can't do is
-// written below, and in the documentation of its type.
-//
-// [TryRead], [TryWrite] and [TryAccept] read, write and accept without blocking.
-// They take the same objects, and need no selector.
-//
-// In this documentation unix is the package golang.org/x/sys/unix, and windows is
-// golang.org/x/sys/windows.
+// PollSelector and SelectSelector. This page holds for all of them. What a system
+// can't do is on the page of [what each system can and can't do].
 //
 // For most servers a goroutine for each connection is the simpler way: the Go
 // runtime waits by the same system calls. A selector is for descriptors that
 // the runtime can't wait for, for very many connections that are mostly idle,
 // for order among events, and for programs ported from Python or C.
+//
+// In this documentation unix is the package golang.org/x/sys/unix, and windows is
+// golang.org/x/sys/windows.
 //
 // # Levels and hang-ups
 //
@@ -53,27 +54,36 @@
 //
 // Each ready descriptor is returned once, with all its events in one mask. The
 // mask has no event that was not asked for. A hang-up or an error shows as every
-// event that was asked for, and the following read or write finds out. A peer
-// that has only shut down its writing side shows as [EventRead]: the read returns
+// event that was asked for, and the following read or write finds out. If a peer
+// has only shut down its writing side, that shows as [EventRead]: the read returns
 // 0 bytes. [EventHangup] tells that apart from data, and tells it while reading is
-// paused.
+// paused. If a socket has an error and lives on, that shows as every event that was
+// asked for but EventHangup.
 //
 // SelectSelector knows of hang-ups only by the three lists of select(2). There a
 // descriptor that hung up shows as readable, and as writable if the kernel says
-// so. It may not show if it was registered without EventRead. On kqueue and
-// /dev/poll a hang-up may not show to who asked for [EventPriority] alone.
+// so. It may not show if it was registered without EventRead. If only
+// [EventPriority] was asked for, a hang-up may not show on kqueue and /dev/poll.
 //
 // EventPriority is for exceptional conditions, such as urgent data of a TCP
-// connection. Linux's pressure-stall triggers and /proc/self/mounts are reported
-// once for each event, not by level. The documentation of EventPriority says how
-// to open such files, and which selectors refuse it.
+// connection. Linux tells some of them once for each event, not by level. The
+// documentation of EventPriority says how to open such files, and which selectors
+// refuse it.
+//
+// # One event, one goroutine
+//
+// With [EventOnce] beside other events a key is returned by one wait, to one
+// goroutine, once, with all that is ready then. After that it rests: nothing of it
+// is reported, no hang-up either, until Modify arms it again, with the same mask
+// too. So several goroutines can wait on one selector, and no two of them handle
+// the same connection.
 //
 // # File objects
 //
 // A file object is one of these:
 //
 //   - a value of any integer type that holds a descriptor (on Windows a socket
-//     handle), such as a pidfd of [os.Process.WithHandle],
+//     handle),
 //   - a [syscall.Conn]: what package net gives for a [net.Conn], [net.Listener]
 //     or [net.PacketConn], and [*os.File], the pipes of an [os/exec.Cmd] among them,
 //   - anything with a method Fd() uintptr, such as an EpollSelector or a
@@ -85,51 +95,68 @@
 //
 // Register takes the descriptor once. A selector never duplicates it, never puts it
 // into another mode and never closes it. The key keeps the object alive, so that
-// nothing closes it unseen. A key is found by the object's descriptor, or by the
-// object itself once that is closed.
+// nothing closes it unseen; a number keeps nothing alive. A key is found by the
+// object's descriptor, or by the object itself once that is closed.
+//
+// A [*SelectorKey] stands for its own registration. Unregister, Modify and GetKey
+// take it in the place of the file object. If Modify has replaced the key, or its
+// registration has ended, they return [ErrNotRegistered], whatever the number names
+// by now.
 //
 // Read, Write and Accept of these objects block the goroutine, and the loop with
-// it, where nothing can be done at once. [TryRead], [TryWrite] and [TryAccept]
-// don't: they return [ErrWouldBlock]. No mode has to be set for them.
+// it, if nothing can be done at once. TryRead, TryWrite and TryAccept return
+// [ErrWouldBlock]. No mode has to be set for them. They never block on a socket, nor
+// on anything else that is in non-blocking mode, which is how package os opens what
+// it can poll. On anything else, such as standard input and output, they block in
+// a few cases, which their documentation names.
 //
 // Beware of two methods that look helpful. [os.File.Fd] puts the file into
 // blocking mode, for all who share it: register the *os.File itself. And
 // [net.TCPConn.File] returns a duplicate, which is another descriptor: register
-// the connection itself.
+// the connection itself. [os/exec.Cmd] calls Fd for its ExtraFiles.
 //
 // Unregister before you close. A descriptor that is closed while it is registered
-// harms nobody else, and its key stays until Unregister is called, by the object or
-// by the number. But the number may be given out again meanwhile, and nothing is
-// promised about events of its next owner under the old key.
+// harms nobody else, and its key stays until Unregister is called, by the key, by
+// the object or by the number. But the number may be given out again meanwhile, and
+// nothing is promised about events of its next owner under the old key.
 //
 // # Timeouts
 //
-// Select waits at least as long as it is told to, also where the system's clock
+// Select waits at least as long as it is told to, also if the system's clock
 // is coarse. With a timeout of zero or less it looks and doesn't block. With
 // [Forever] it blocks until something is ready. With nothing registered it waits
-// all the same. A signal doesn't end a wait. SelectContext waits until a context is
-// done: for a timeout as well, give it the context of [context.WithTimeout]. For
-// Ctrl-C, give it that of [os/signal.NotifyContext].
+// all the same. A signal doesn't end a wait.
+//
+// SelectContext waits until a context is done, such as that of
+// [os/signal.NotifyContext] for Ctrl-C. For a timeout together with a context, let
+// the context's end be a Wakeup, and wait by Select or AppendReady: see the example
+// "Stop" of AppendReady.
+//
+// In a testing/synctest bubble timeouts are counted by the system's clock, since
+// the bubble's stands still beside a system call. Don't share a selector between a
+// bubble and the outside.
 //
 // # Concurrency
 //
 // Every method may be called from any goroutine at any time, also while others
 // are in Select. Register, Modify and Unregister don't wait for a blocked
 // Select, and they take effect in it at once. Several goroutines may wait on one
-// selector. What is ready is reported to at least one of them, perhaps to more.
-// TryRead, TryWrite and TryAccept don't block where another one was quicker.
+// selector. What is ready is reported to at least one of them, perhaps to more;
+// with EventOnce, to one.
 //
 // Once Unregister has returned, no Select that starts later reports the key. A
 // Select that is under way still may.
 //
-// Wakeup ends a wait, so that the loop looks at something that is no descriptor:
-// a channel, a flag, a signal from [os/signal]. If nobody waits, the next wait
-// returns at once. Close ends all waits with [ErrClosed].
+// Wakeup ends the waits that are blocked, so that the loop looks at something that
+// is no descriptor: a channel, a flag, a signal from [os/signal]. If nobody waits,
+// the next wait returns at once. Close ends all waits with [ErrClosed].
 //
-// What Select returns is a snapshot. A loop that unregisters or modifies one key
-// while it handles another one asks GetKey whether a key is still the same.
+// What Select returns is a snapshot. A loop that handles one key may unregister or
+// modify another one that is in the same list. Give Unregister and Modify the key
+// itself, and they find out.
 //
-// A blocked Select takes a thread, as any system call does. Other goroutines run
+// One goroutine waits in the kernel for all that wait on a selector. So any number
+// of blocked waits on one selector takes one thread. Other goroutines run
 // meanwhile.
 //
 // # Errors
@@ -146,22 +173,19 @@
 // # Systems
 //
 //   - Linux, Android: EpollSelector, PollSelector, SelectSelector. Epoll refuses
-//     regular files, directories, /dev/null and /dev/zero with EPERM. For poll
-//     and select these are always ready.
+//     regular files, directories, /dev/null and /dev/zero with EPERM.
 //   - macOS, iOS, FreeBSD, NetBSD, OpenBSD, DragonFly: KqueueSelector,
-//     PollSelector, SelectSelector. Kqueue refuses EventPriority on FreeBSD
-//     and NetBSD, and elsewhere for what is not a socket. Urgent data counts
-//     there until ordinary data beyond its mark was read. On macOS poll and
-//     kqueue refuse FIFOs and some devices (/dev/tty), which select takes.
-//   - Solaris, illumos: DevpollSelector, PollSelector, SelectSelector. A
-//     /dev/poll handle can't be registered in another selector.
+//     PollSelector, SelectSelector.
+//   - Solaris, illumos: DevpollSelector, PollSelector, SelectSelector.
 //   - AIX: PollSelector, SelectSelector.
 //   - Windows: IOCPSelector, SelectSelector. Only sockets can be registered. All
-//     else, consoles and pipes too, is refused with WSAENOTSOCK.
+//     else, consoles and pipes too, is refused with WSAENOTSOCK. A goroutine that
+//     reads and calls Wakeup serves those: see the example "Stdin" of Wakeup.
 //   - Elsewhere (plan9, js, wasip1) the package compiles, and NewDefaultSelector
 //     returns an error that matches errors.ErrUnsupported.
 //
 // A SelectSelector on unix takes descriptors below FD_SETSIZE only (1024 on most
-// systems) and refuses others with EINVAL. It can't tell an EventHangup anywhere,
-// nor can PollSelector and DevpollSelector where the system has no POLLRDHUP.
+// systems) and refuses others with EINVAL.
+//
+// [what each system can and can't do]: https://github.com/go-selectors/selectors/blob/main/docs/systems.md
 package selectors

@@ -16,7 +16,7 @@ import (
 
 type callback func(fileobj any, mask selectors.EventMask)
 
-// serve is the code that the README and the package documentation begin with.
+// serve is the code that the package documentation begins with.
 func serve(listener net.Listener, accept callback) error {
 	sel, err := selectors.NewDefaultSelector()
 	if err != nil {
