@@ -29,8 +29,8 @@
 //	}
 //
 // The callbacks then accept, read and write by [TryAccept], [TryRead] and
-// [TryWrite], which never wait for a connection, for data or for room. They take
-// the same objects, and need no selector.
+// [TryWrite]. If nothing can be done at once, these return [ErrWouldBlock]. They
+// take the same objects, and need no selector.
 //
 // [NewDefaultSelector] takes the most efficient selector that works on the
 // running system. Each one has a constructor of its own as well, on the systems
@@ -104,11 +104,12 @@
 // by now.
 //
 // Read, Write and Accept of these objects block the goroutine, and the loop with
-// it, if nothing can be done at once. TryRead, TryWrite and TryAccept return
-// [ErrWouldBlock]. No mode has to be set for them. They never block on a socket, nor
-// on anything else that is in non-blocking mode, which is how package os opens what
-// it can poll. On anything else, such as standard input and output, they block in
-// a few cases, which their documentation names.
+// it, if nothing can be done at once. TryRead and TryWrite never block on a socket,
+// nor on anything else that is in non-blocking mode, which is how package os opens
+// what it can poll. On anything else, such as standard input and output, they block
+// in a few cases, which their documentation names. TryAccept never blocks on a
+// listener in non-blocking mode, which is how package net opens it. No mode has to be
+// set for them.
 //
 // Beware of two methods that look helpful. [os.File.Fd] puts the file into
 // blocking mode, for all who share it: register the *os.File itself. And
