@@ -239,6 +239,9 @@ func TestPortTheErrorsOfAPeerThatHasGone(t *testing.T) {
 	_, err = sel.Select(selectors.Forever)
 	must(t, err)
 	_, err = selectors.TryRead(server, make([]byte, 1))
+	if err == io.EOF {
+		t.Skip("the reset has come as an end: Wine does that, and DragonFly now and then")
+	}
 	if runtime.GOOS == "windows" {
 		if reset := syscall.Errno(10054); !errors.Is(err, reset) { // windows.WSAECONNRESET
 			t.Errorf("read: %v, want %v", err, reset)
