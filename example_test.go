@@ -59,8 +59,8 @@ func Example() {
 	defer listener.Close()
 
 	open := true
-	read := func(fileobj any) {
-		conn := fileobj.(net.Conn)
+	read := func(key *selectors.SelectorKey) {
+		conn := key.FileObj.(net.Conn)
 		buf := make([]byte, 1000)
 		n, err := selectors.TryRead(conn, buf)
 		switch {
@@ -71,13 +71,13 @@ func Example() {
 			check(err)
 		default: // io.EOF, or the connection is broken
 			fmt.Println("closing:", err)
-			sel.Unregister(conn)
+			sel.Unregister(key)
 			conn.Close()
 			open = false
 		}
 	}
-	accept := func(fileobj any) {
-		conn, err := selectors.TryAccept(fileobj.(net.Listener))
+	accept := func(key *selectors.SelectorKey) {
+		conn, err := selectors.TryAccept(key.FileObj.(net.Listener))
 		if errors.Is(err, selectors.ErrWouldBlock) {
 			return // the client has left, or somebody else was quicker
 		}
@@ -100,8 +100,8 @@ func Example() {
 		ready, err := sel.Select(selectors.Forever)
 		check(err)
 		for _, r := range ready {
-			callback := r.Key.Data.(func(any))
-			callback(r.Key.FileObj)
+			callback := r.Key.Data.(func(*selectors.SelectorKey))
+			callback(r.Key)
 		}
 	}
 	// Output:
@@ -164,7 +164,7 @@ func ExampleSelector_Modify() {
 				}
 				check(err)
 				fmt.Printf("read %q\n", buf[:n])
-				_, err = sel.Modify(server, selectors.EventWrite, "pong")
+				_, err = sel.Modify(r.Key, selectors.EventWrite, "pong")
 				check(err)
 			case selectors.EventWrite:
 				left := r.Key.Data.(string)
@@ -174,9 +174,9 @@ func ExampleSelector_Modify() {
 				}
 				fmt.Printf("wrote %q\n", left[:n])
 				if left = left[n:]; left != "" {
-					_, err = sel.Modify(server, selectors.EventWrite, left)
+					_, err = sel.Modify(r.Key, selectors.EventWrite, left)
 				} else {
-					_, err = sel.Modify(server, selectors.EventRead, "")
+					_, err = sel.Modify(r.Key, selectors.EventRead, "")
 					done = true
 				}
 				check(err)
@@ -407,4 +407,67 @@ func ExampleSelector_Wakeup_process() {
 	}
 	// Output:
 	// the process has ended: <nil>
+}
+
+// A pool of workers that wait on one selector. With EventOnce a connection is
+// handed to one of them at a time, and rests until that one arms it again. So what
+// belongs to a connection needs no lock.
+func ExampleEventMask_once() {
+	sel, err := selectors.NewDefaultSelector()
+	check(err)
+	const clients, rounds = 5, 20
+	for range clients {
+		client, server := connect()
+		go func() {
+			defer client.Close()
+			for range rounds {
+				io.WriteString(client, "ping")
+				io.ReadFull(client, make([]byte, len("pong")))
+			}
+		}()
+		_, err = sel.Register(server, selectors.EventRead|selectors.EventOnce, new(int))
+		check(err)
+	}
+
+	ended := make(chan int, clients)
+	for range 3 { // the workers
+		go func() {
+			buf := make([]byte, 100)
+			for {
+				ready, err := sel.Select(selectors.Forever)
+				if errors.Is(err, selectors.ErrClosed) {
+					return
+				}
+				check(err)
+				for _, r := range ready {
+					conn, pings := r.Key.FileObj.(net.Conn), r.Key.Data.(*int)
+					_, err := selectors.TryRead(conn, buf)
+					switch {
+					case err == io.EOF:
+						sel.Unregister(r.Key)
+						conn.Close()
+						ended <- *pings
+						continue
+					case !errors.Is(err, selectors.ErrWouldBlock):
+						check(err)
+						*pings++
+						_, err = selectors.TryWrite(conn, []byte("pong"))
+						check(err)
+					}
+					_, err = sel.Modify(r.Key, r.Key.Events, pings) // arms it again
+					check(err)
+				}
+			}
+		}()
+	}
+	for range clients {
+		fmt.Println(<-ended)
+	}
+	sel.Close()
+	// Output:
+	// 20
+	// 20
+	// 20
+	// 20
+	// 20
 }

@@ -33,9 +33,9 @@ func ExampleNewDefaultSelector() {
 // What waits for one connection takes any selector.
 func ExampleSelector() {
 	wait := func(sel selectors.Selector, conn net.Conn) selectors.EventMask {
-		_, err := sel.Register(conn, selectors.EventRead, nil)
+		key, err := sel.Register(conn, selectors.EventRead, nil)
 		check(err)
-		defer sel.Unregister(conn)
+		defer sel.Unregister(key)
 		ready, err := sel.Select(time.Minute)
 		check(err)
 		return ready[0].Events
@@ -125,7 +125,7 @@ func ExampleMap() {
 
 	m := sel.GetMap()
 	for key := range m.Values() {
-		sel.Unregister(key.FileObj) // may be called in the loop
+		sel.Unregister(key) // may be called in the loop
 		key.FileObj.(io.Closer).Close()
 	}
 	fmt.Println(m.Len(), "left")

@@ -104,7 +104,7 @@ func serveOnce(sel selectors.Selector, listener net.Listener, buf []byte) error 
 			_, err = selectors.TryWrite(conn, buf[:n]) // the recipe for send says more
 		}
 		if err != nil { // io.EOF for b""
-			sel.Unregister(conn)
+			sel.Unregister(r.Key)
 			conn.Close()
 		}
 	}
@@ -162,7 +162,7 @@ func TestPortAServerAndAClientWithManyConnections(t *testing.T) {
 			if string(buf[:n]) != r.Key.Data {
 				t.Errorf("%q is answered by %q", r.Key.Data, buf[:n])
 			}
-			_, err = client.Unregister(conn)
+			_, err = client.Unregister(r.Key)
 			must(t, err)
 			conn.Close()
 		}
@@ -180,17 +180,17 @@ func TestPortAServerAndAClientWithManyConnections(t *testing.T) {
 // sent = sock.send(data.outb)
 // data.outb = data.outb[sent:]
 // sel.modify(sock, EVENT_READ | EVENT_WRITE if data.outb else EVENT_READ, data)
-func send(sel selectors.Selector, conn net.Conn, out []byte) error {
-	n, err := selectors.TryWrite(conn, out)
+func send(sel selectors.Selector, key *selectors.SelectorKey) (*selectors.SelectorKey, error) {
+	out := key.Data.([]byte)
+	n, err := selectors.TryWrite(key.FileObj, out)
 	if err != nil && !errors.Is(err, selectors.ErrWouldBlock) {
-		return err // syscall.EPIPE for BrokenPipeError, syscall.ECONNRESET for ConnectionResetError
+		return nil, err // syscall.EPIPE for BrokenPipeError, syscall.ECONNRESET for ConnectionResetError
 	}
 	events := selectors.EventRead
 	if n < len(out) {
 		events |= selectors.EventWrite
 	}
-	_, err = sel.Modify(conn, events, out[n:])
-	return err
+	return sel.Modify(key, events, out[n:])
 }
 
 func TestPortOutputThatIsLargerThanTheBuffer(t *testing.T) {
@@ -213,11 +213,13 @@ func TestPortOutputThatIsLargerThanTheBuffer(t *testing.T) {
 		must(t, err)
 		for _, r := range ready {
 			if r.Events&selectors.EventWrite != 0 {
-				must(t, send(sel, server, r.Key.Data.([]byte)))
+				r.Key, err = send(sel, r.Key)
+				must(t, err)
 			}
 			if r.Events&selectors.EventRead != 0 {
 				if _, err := selectors.TryRead(server, make([]byte, 1)); err == io.EOF {
-					sel.Unregister(server)
+					_, err = sel.Unregister(r.Key)
+					must(t, err)
 				}
 			}
 		}
@@ -394,7 +396,7 @@ func communicate(sel selectors.Selector, cmd *exec.Cmd, input []byte) (out, comp
 			if err == nil || errors.Is(err, selectors.ErrWouldBlock) {
 				continue
 			}
-			sel.Unregister(r.Key.FileObj)
+			sel.Unregister(r.Key)
 			r.Key.FileObj.(io.Closer).Close()
 			if err != io.EOF {
 				return nil, nil, err
@@ -535,7 +537,7 @@ func TestPortClosingAllFromTheMap(t *testing.T) {
 	}
 
 	for key := range sel.GetMap().Values() {
-		sel.Unregister(key.FileObj)
+		sel.Unregister(key)
 		key.FileObj.(io.Closer).Close()
 	}
 
@@ -561,7 +563,7 @@ func waitForAll(sel selectors.Selector, ended func(*exec.Cmd)) error {
 		}
 		for _, r := range ready {
 			if _, err := selectors.TryRead(r.Key.FileObj, buf); err == io.EOF {
-				sel.Unregister(r.Key.FileObj) // before Wait, which closes it
+				sel.Unregister(r.Key) // before Wait, which closes it
 				cmd := r.Key.Data.(*exec.Cmd)
 				cmd.Wait()
 				ended(cmd)

@@ -196,12 +196,12 @@ func TestAKeyThatIsStaleWithinABatch(t *testing.T) {
 	handle := func(r selectors.Ready) {
 		handled++
 		for _, other := range ready {
-			sel.Unregister(other.Key.FD)
+			sel.Unregister(other.Key)
 		}
 	}
 
 	for _, r := range ready {
-		if key, _ := sel.GetKey(r.Key.FD); key != r.Key {
+		if _, err := sel.GetKey(r.Key); err != nil {
 			continue // an earlier one of this list has unregistered or modified it
 		}
 		handle(r)
@@ -322,13 +322,13 @@ func TestAnErrorQueueThatNobodyReads(t *testing.T) {
 	nobody.Port = closed.LocalAddr().(*net.UDPAddr).Port
 	closed.Close()
 	sel := epoll(t)
-	_, err = sel.Register(fd, selectors.EventRead, nil)
+	_, err = sel.Register(fd, selectors.EventRead|selectors.EventHangup, nil)
 	noError(t, err)
 	noError(t, unix.Sendto(fd, []byte("x"), 0, nobody))
 	buf, oob := make([]byte, 100), make([]byte, 1000)
 	for range 3 {
 		ready, err := sel.Select(time.Minute)
-		if err != nil || len(ready) != 1 {
+		if err != nil || len(ready) != 1 || ready[0].Events != selectors.EventRead {
 			t.Fatalf("%v, %v", ready, err)
 		}
 		_, err = selectors.TryRead(fd, buf) // takes the error and not the queue

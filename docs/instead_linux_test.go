@@ -67,9 +67,8 @@ func serveBySelector(conns []net.Conn, gone func(net.Conn)) error {
 			return err
 		}
 		for _, r := range ready {
-			conn := r.Key.FileObj.(net.Conn)
-			sel.Unregister(conn)
-			gone(conn)
+			sel.Unregister(r.Key)
+			gone(r.Key.FileObj.(net.Conn))
 		}
 	}
 	return nil
@@ -93,6 +92,111 @@ func TestHearOfHangUpsWhileReadingIsPaused(t *testing.T) {
 	noError(t, serveBySelector(conns, func(net.Conn) { n++ }))
 	if n != 6 {
 		t.Errorf("%d of 6 hang-ups were heard", n)
+	}
+}
+
+// A pool of workers, each of which waits itself.
+
+func workByEpoll(epfd int, handle func(fd int)) error {
+	events := make([]unix.EpollEvent, 8)
+	for {
+		n, err := unix.EpollWait(epfd, events, -1)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range events[:n] {
+			fd := int(e.Fd)
+			if fd < 0 {
+				return nil // what ends the pool stays ready, for all
+			}
+			handle(fd)
+			e.Events = unix.EPOLLIN | unix.EPOLLONESHOT
+			if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_MOD, fd, &e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func workBySelector(sel selectors.Selector, handle func(fileobj any)) error {
+	for {
+		ready, err := sel.Select(selectors.Forever)
+		if err != nil {
+			return err // ErrClosed, once somebody has called Close
+		}
+		for _, r := range ready {
+			handle(r.Key.FileObj)
+			if _, err := sel.Modify(r.Key, r.Key.Events, r.Key.Data); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func TestAPoolOfWorkersGetsEachMessageOnce(t *testing.T) {
+	const workers, messages = 4, 100
+	for name, begin := range map[string]func(fd int, handle func(fd int)) (work func() error, end func()){
+		"epoll": func(fd int, handle func(fd int)) (func() error, func()) {
+			epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+			noError(t, err)
+			t.Cleanup(func() { unix.Close(epfd) })
+			event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)}
+			noError(t, unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fd, &event))
+			return func() error { return workByEpoll(epfd, handle) }, func() {
+				r, w := pipe(t)
+				event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}
+				noError(t, unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, r, &event))
+				_, err := unix.Write(w, []byte("x"))
+				noError(t, err)
+			}
+		},
+		"selector": func(fd int, handle func(fd int)) (func() error, func()) {
+			sel := epoll(t)
+			_, err := sel.Register(fd, selectors.EventRead|selectors.EventOnce, nil)
+			noError(t, err)
+			return func() error {
+				err := workBySelector(sel, func(fileobj any) { handle(fileobj.(int)) })
+				if errors.Is(err, selectors.ErrClosed) {
+					err = nil
+				}
+				return err
+			}, func() { sel.Close() }
+		},
+	} {
+		r, w := pipe(t)
+		at, handled := make(chan bool, 1), make(chan bool, messages)
+		work, end := begin(r, func(fd int) {
+			select {
+			case at <- true:
+			default:
+				t.Errorf("%s: two workers are at it at the same time", name)
+				return
+			}
+			if n, err := selectors.TryRead(fd, make([]byte, 1)); n == 1 {
+				handled <- true
+			} else if !errors.Is(err, selectors.ErrWouldBlock) {
+				t.Errorf("%s: %v", name, err)
+			}
+			<-at
+		})
+		ended := make(chan error)
+		for range workers {
+			go func() { ended <- work() }()
+		}
+		for range messages {
+			_, err := unix.Write(w, []byte("x"))
+			noError(t, err)
+		}
+		for range messages {
+			<-handled
+		}
+		end()
+		for range workers {
+			noError(t, <-ended)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func main() {
 			case errors.Is(err, selectors.ErrWouldBlock): // somebody else was quicker
 			default: // io.EOF if the client has gone, or the connection broke
 				log.Printf("%v: %v", r, err)
-				sel.Unregister(r.Key.FileObj)
+				sel.Unregister(r.Key)
 				r.Key.FileObj.(io.Closer).Close()
 			}
 		}
