@@ -85,11 +85,6 @@ func ceil(d, unit time.Duration) int64 {
 	return int64((d-1)/unit) + 1
 }
 
-// endsEarly: these kernels work out what is left of a timeout by a clock that is as
-// old as the last tick (getnanouptime in kern_kevent, gettimeleft, kqueue_sleep). So
-// a wait during which something was ready for a moment can end up to a tick early.
-const endsEarly = runtime.GOOS == "dragonfly" || runtime.GOOS == "netbsd" || runtime.GOOS == "openbsd"
-
 // The core is what all selectors share.
 //
 // Each wait first looks, with the mutex held and without blocking. One that finds

@@ -11,10 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var constructors = []func() (Selector, error){
-	generic(NewDevpollSelector), generic(NewPollSelector), generic(NewSelectSelector),
-}
-
 // Event ports would be the other way to wait here. port_associate(3C) is
 // one-shot: an event ends its association, so that each ready descriptor would
 // cost a call of its own before the next wait, and the waits would have to agree

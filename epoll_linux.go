@@ -15,10 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var constructors = []func() (Selector, error){
-	generic(NewEpollSelector), generic(NewPollSelector), generic(NewSelectSelector),
-}
-
 // An EpollSelector waits by epoll(7). It takes whatever can be polled; regular
 // files, directories, /dev/null and /dev/zero are refused with EPERM.
 //

@@ -11,10 +11,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var constructors = []func() (Selector, error){
-	generic(NewIOCPSelector), generic(NewSelectSelector),
-}
-
 // An IOCPSelector waits for sockets by an I/O completion port. Each wait costs
 // time in proportion to what is ready. It counts its timeout in half milliseconds
 // from Windows 10 1803 on, before that in ticks of the system's clock, which are

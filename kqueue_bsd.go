@@ -17,10 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var constructors = []func() (Selector, error){
-	generic(NewKqueueSelector), generic(NewPollSelector), generic(NewSelectSelector),
-}
-
 // A KqueueSelector waits by kqueue(2). A wait that has to block blocks a
 // thread: Go's own poller can't watch a kqueue.
 //
@@ -615,4 +611,11 @@ func (f *kqueueFiles) release() {
 	if f.pipe != nil {
 		f.pipe.release()
 	}
+}
+
+// isKqueue reports whether a descriptor is a kqueue's: kevent serves no other, and with
+// no room for events it returns at once.
+func isKqueue(fd int) bool {
+	_, err := unix.Kevent(fd, nil, nil, new(unix.Timespec))
+	return err == nil
 }

@@ -7,8 +7,11 @@
 package selectors
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -155,6 +158,82 @@ func newPollFd(fd int, events EventMask) unix.PollFd {
 		p.Events |= pollRDHUP
 	}
 	return p
+}
+
+// pollFd returns what to ask poll for, or an error for what it can't wait for.
+func pollFd(fd int, events EventMask) (unix.PollFd, error) {
+	p := [1]unix.PollFd{newPollFd(fd, events)}
+	if !pollRefuses && !(socketsRDHUP && events&EventHangup != 0) {
+		return p[0], checkOpen(fd)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return p[0], os.NewSyscallError("fstat", err)
+	}
+	kind := st.Mode & unix.S_IFMT
+	if socketsRDHUP && kind != unix.S_IFSOCK {
+		p[0].Events &^= pollRDHUP
+	}
+	if !pollRefuses {
+		return p[0], nil
+	}
+	refused := kind == unix.S_IFIFO && st.Dev != 0 // it is 0 for a pipe (pipe_stat)
+	if !refused {
+		if _, _, err := pollWait(p[:], 0); err != nil {
+			return p[0], err
+		}
+		refused = p[0].Revents&unix.POLLNVAL != 0
+		p[0].Revents = 0
+	}
+	if refused {
+		return p[0], fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("poll", unix.EINVAL))
+	}
+	return p[0], nil
+}
+
+// tellsHangup reports whether the running kernel knows pollRDHUP. One that doesn't
+// ignores the bit.
+func tellsHangup() bool {
+	if !asksRDHUP {
+		return pollRDHUP != 0
+	}
+	answer := rdhup.Load()
+	if answer == 0 {
+		answer = askRDHUP()
+		rdhup.Store(answer)
+	}
+	return answer > 0
+}
+
+var rdhup atomic.Int32 // what askRDHUP has found
+
+// askRDHUP polls a socket whose reading side is shut and whose writing side is
+// not, so that it has nothing else to tell. It returns 1 if the kernel knows
+// the bit, -1 if it doesn't, and 0 if there is no socket to ask.
+func askRDHUP() int32 {
+	syscall.ForkLock.RLock()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(pair[0])
+		unix.CloseOnExec(pair[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	if unix.Shutdown(pair[0], unix.SHUT_RD) != nil {
+		return 0
+	}
+	p := [1]unix.PollFd{{Fd: int32(pair[0]), Events: pollRDHUP}}
+	if _, _, err := pollWait(p[:], 0); err != nil {
+		return 0
+	}
+	if p[0].Revents&pollRDHUP == 0 {
+		return -1
+	}
+	return 1
 }
 
 // pollMask returns the mask for what the kernel answers. Hang-up and error count

@@ -10,22 +10,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DragonFly's extpread(2) and extpwrite(2) have a flag that keeps one call from
-// blocking, whatever mode the file is in (pipe_read, vn_read, devfs_fo_read). poll
-// wouldn't do for a FIFO: it doesn't tell of its end (filt_fiforead with
-// NOTE_OLDAPI).
+// DragonFly makes poll and select of kqueue (kern_kevent). Where a descriptor is refused
+// they look at no other, and POLLNVAL is also what they say of a pipe whose other end is
+// gone. The time that is left of a wait is counted by the last tick (getnanouptime).
+// extpread(2) and extpwrite(2) have a flag that keeps one call from blocking, whatever
+// mode the file is in (pipe_read, vn_read, devfs_fo_read). poll wouldn't do for a FIFO:
+// it doesn't tell of its end (filt_fiforead with NOTE_OLDAPI).
+
+var constructors = []func() (Selector, error){
+	generic(NewKqueueSelector), generic(NewPollSelector), generic(NewSelectSelector),
+}
 
 const (
+	endsEarly      = true
+	clockMonotonic = unix.CLOCK_MONOTONIC
+
+	// What poll is like.
+	pollRDHUP      = 0 // it has none
+	asksRDHUP      = false
+	socketsRDHUP   = false
+	pollStops      = true
+	pollRefuses    = false
+	pollPacketsEnd = 0
+
+	// What descriptors are like.
+	fcntlDup         = unix.F_DUPFD_CLOEXEC
+	oPath            = 0
 	sockCloexec      = unix.SOCK_CLOEXEC // for accept4
 	pipeBuf          = 512
 	msgDontwait      = unix.MSG_DONTWAIT
 	termiosGet       = unix.TIOCGETA
-	pollPacketsEnd   = 0
 	nowServesDevices = true
+
+	// What kqueue is like.
+	userFilter   = unix.EVFILT_USER
+	noteTrigger  = unix.NOTE_TRIGGER
+	exceptFilter = unix.EVFILT_EXCEPT
+	noteOOB      = unix.NOTE_OOB
+	deafPipes    = -1
+	devicesEnd   = true
 )
 
 var (
+	eventfd          func(count uint, flags int) (int, error)
+	pipe2            = unix.Pipe2
 	accept4          = unix.Accept4
+	clockGettime     = unix.ClockGettime
 	recvNow, sendNow = recvMsg, sendMsg
 	isReady          = pollReady
 )
@@ -42,10 +72,8 @@ func extNow(call uintptr, fd int, p []byte) (int, error) {
 	return int(n), nil
 }
 
-// refuses reports whether a call fails at once, always: a kqueue can't be read,
-// and poll says that it isn't ready. kevent serves kqueues alone, and with no room
-// for events it returns at once.
-func refuses(fd int, _ EventMask) bool {
-	_, err := unix.Kevent(fd, nil, nil, new(unix.Timespec))
-	return err == nil
-}
+func refuses(fd int, _ EventMask) bool { return isKqueue(fd) }
+
+func fifosEnd() bool { return true }
+
+func deafToClose(int) bool { return false }

@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,21 +15,46 @@ import (
 // and for much else (RWF_NOWAIT). It needs the scheduler told all the same: a
 // socket's or pipe's lock is held while somebody copies out of memory that may
 // have to be fetched from a disk, a driver, or another process.
+//
+// Android's seccomp filters kill who makes a system call that is not in bionic.
+
+var constructors = []func() (Selector, error){
+	generic(NewEpollSelector), generic(NewPollSelector), generic(NewSelectSelector),
+}
 
 const (
-	sockCloexec    = unix.SOCK_CLOEXEC // for accept4
-	pipeBuf        = 4096
-	msgDontwait    = unix.MSG_DONTWAIT
-	termiosGet     = unix.TCGETS
-	pollPacketsEnd = unix.POLLRDHUP // what poll shows at the end of a SEQPACKET socket
+	hasPwait2  = runtime.GOOS != "android" // not in Android 13 and 14; older kernels and filters refuse it
+	hasPreadv2 = runtime.GOOS != "android" // not before Android 13; pwritev2 likewise
+
+	endsEarly      = false
+	clockMonotonic = unix.CLOCK_MONOTONIC
+
+	// What poll is like.
+	pollRDHUP      = unix.POLLRDHUP
+	asksRDHUP      = false
+	socketsRDHUP   = false
+	pollStops      = false
+	pollRefuses    = false
+	pollPacketsEnd = unix.POLLRDHUP
+
+	// What descriptors are like.
+	fcntlDup    = unix.F_DUPFD_CLOEXEC
+	oPath       = unix.O_PATH
+	sockCloexec = unix.SOCK_CLOEXEC // for accept4
+	pipeBuf     = 4096
+	msgDontwait = unix.MSG_DONTWAIT
+	termiosGet  = unix.TCGETS
 
 	// nowServesDevices: terminals have no RWF_NOWAIT, so devices aren't asked.
 	nowServesDevices = false
 )
 
 var (
-	accept4 = unix.Accept4
-	isReady = pollReady
+	eventfd      = unix.Eventfd
+	pipe2        = unix.Pipe2
+	accept4      = unix.Accept4
+	clockGettime = unix.ClockGettime
+	isReady      = pollReady
 )
 
 func recvNow(fd int, p []byte) (int, error) {

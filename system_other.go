@@ -9,11 +9,24 @@ package selectors
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // plan9, js and wasip1 have no selectors.
 
-const hasSelectors = false
+var constructors []func() (Selector, error)
+
+const (
+	hasSelectors = false
+	endsEarly    = false
+	slotShift    = 0
+)
+
+var began = time.Now()
+
+func monotonic() time.Duration { return time.Since(began) }
+
+func validNumber(n int64) bool { return 0 <= n && n == int64(int(n)) }
 
 var errWouldBlock error
 
