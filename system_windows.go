@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -45,4 +46,39 @@ func monotonic() time.Duration {
 	var now uint64 // in units of 100 ns
 	syscall.SyscallN(procQueryUnbiasedInterruptTime.Addr(), uintptr(unsafe.Pointer(&now)))
 	return time.Duration(now) * 100
+}
+
+// setNonblock puts a socket into non-blocking mode, each time: a handle may be
+// another socket's by the next call. It fails with WSAENOTSOCK for what is no
+// open socket, of which Wine's WSAIoctl has other errors.
+func setNonblock(socket windows.Handle) error {
+	on, n := uint32(1), uint32(0)
+	err := windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+	if err != nil {
+		if none := checkOpen(socket); none != nil {
+			return none
+		}
+	}
+	return os.NewSyscallError("WSAIoctl", err)
+}
+
+// socketError names the call. What is no socket is told alike everywhere.
+func socketError(call string, err error) error {
+	switch err {
+	case windows.WSAEWOULDBLOCK, windows.ERROR_IO_PENDING:
+		return ErrWouldBlock
+	case windows.ERROR_INVALID_HANDLE:
+		err = windows.WSAENOTSOCK
+	}
+	return os.NewSyscallError(call, err)
+}
+
+// isReadable asks select, without waiting.
+func isReadable(socket windows.Handle) (bool, error) {
+	set := [2]windows.Handle{1, socket}
+	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&set)), 0, 0, uintptr(unsafe.Pointer(new(timeval))))
+	if int32(n) < 0 {
+		return false, socketError("select", err)
+	}
+	return n > 0, nil
 }

@@ -42,9 +42,8 @@ func (wouldBlockError) Is(target error) bool { return target == errWouldBlock }
 //     those systems don't tell the two apart;
 //   - 0 and nil if p is empty, without a call of the system.
 //
-// Other errors are an [*os.SyscallError], such as ECONNRESET, and for what gives no
-// descriptor [ErrInvalidFileObj]. The error of a closed object matches its own as
-// well ([net.ErrClosed], [os.ErrClosed]).
+// Other errors are an [*os.SyscallError], such as ECONNRESET, and [ErrInvalidFileObj].
+// That of a closed object matches its own as well ([net.ErrClosed], [os.ErrClosed]).
 //
 // It never blocks on a socket, nor on anything else in non-blocking mode: what
 // package os opens and can wait for, the pipes of an exec.Cmd. Standard input is

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -117,19 +116,6 @@ func (d *direction) file(fd int, p []byte, isFile bool) (int, error) {
 	return repeat(d.call, fd, p)
 }
 
-// repeat makes a call until no signal interrupts it.
-func repeat(call func(fd int, p []byte) (int, error), fd int, p []byte) (int, error) {
-	for {
-		n, err := call(fd, p)
-		if err == nil {
-			return n, nil
-		}
-		if err != unix.EINTR {
-			return 0, err
-		}
-	}
-}
-
 // ended returns what a read of 0 bytes stands for: io.EOF, ErrWouldBlock, or nil
 // for an empty message.
 func ended(fd int) error {
@@ -150,35 +136,6 @@ func ended(fd int) error {
 		return nil
 	}
 	return io.EOF
-}
-
-// tells reports whether poll shows what it is asked for.
-func tells(ask unix.PollFd) bool {
-	p := [1]unix.PollFd{ask}
-	pollWait(p[:], 0)
-	return p[0].Revents&ask.Events != 0
-}
-
-// pollReady and selectReady report whether a call won't block, as far as the
-// system can tell, or will fail.
-func pollReady(fd int, events EventMask) bool {
-	p := [1]unix.PollFd{newPollFd(fd, events)}
-	n, _, err := pollWait(p[:], 0)
-	return n != 0 || err != nil
-}
-
-func selectReady(fd int, events EventMask) bool {
-	if fd >= fdSetSize {
-		return pollReady(fd, events)
-	}
-	for {
-		var sets fdSets
-		sets.set(fd, events)
-		n, err := unix.Select(fd+1, &sets.read[0], &sets.write[0], nil, new(unix.Timeval))
-		if err != unix.EINTR {
-			return n != 0 || err != nil
-		}
-	}
 }
 
 func tryAccept(l net.Listener) (net.Conn, error) {
@@ -240,27 +197,6 @@ func acceptNow(listener int, foreign bool) (int, error) {
 		}
 	}
 	return -1, ErrWouldBlock
-}
-
-// acceptOne takes a descriptor into reserve first, which net.FileConn gets for its
-// duplicate: if none is free the client stays in the queue. What is accepted is
-// closed on exec from its first moment; without accept4 a fork by Go waits for it.
-func acceptOne(listener int) (fd int, name string, err error) {
-	if accept4 == nil {
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
-	}
-	reserve, err := unix.FcntlInt(uintptr(listener), fcntlDup, 0)
-	if err != nil {
-		return -1, "fcntl", err
-	}
-	if accept4 != nil {
-		fd, _, err = accept4(listener, sockCloexec)
-	} else if fd, _, err = unix.Accept(listener); err == nil {
-		unix.CloseOnExec(fd)
-	}
-	unix.Close(reserve)
-	return fd, "accept", err
 }
 
 // connection makes an accepted descriptor a net.Conn. It returns neither that nor

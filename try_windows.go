@@ -11,37 +11,11 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
-
-// setNonblock puts a socket into non-blocking mode, each time: a handle may be
-// another socket's by the next call. It fails with WSAENOTSOCK for what is no
-// open socket, of which Wine's WSAIoctl has other errors.
-func setNonblock(socket windows.Handle) error {
-	on, n := uint32(1), uint32(0)
-	err := windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
-	if err != nil {
-		if none := checkOpen(socket); none != nil {
-			return none
-		}
-	}
-	return os.NewSyscallError("WSAIoctl", err)
-}
-
-// socketError names the call. What is no socket is told alike everywhere.
-func socketError(call string, err error) error {
-	switch err {
-	case windows.WSAEWOULDBLOCK, windows.ERROR_IO_PENDING:
-		return ErrWouldBlock
-	case windows.ERROR_INVALID_HANDLE:
-		err = windows.WSAENOTSOCK
-	}
-	return os.NewSyscallError(call, err)
-}
 
 func tryRead(fd int, p []byte, _ bool) (int, error) {
 	if len(p) == 0 {
@@ -167,13 +141,4 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 			return nil, err
 		}
 	}
-}
-
-func isReadable(socket windows.Handle) (bool, error) {
-	set := [2]windows.Handle{1, socket}
-	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&set)), 0, 0, uintptr(unsafe.Pointer(new(timeval))))
-	if int32(n) < 0 {
-		return false, socketError("select", err)
-	}
-	return n > 0, nil
 }
