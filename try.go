@@ -105,9 +105,8 @@ func TryWrite(fileobj any, p []byte) (n int, err error) {
 // if somebody else has taken the connection that a selector has told of, it returns
 // [ErrWouldBlock]. It passes over a connection whose client has left.
 //
-// The connection is a *net.TCPConn or *net.UnixConn as Accept returns it, with
-// package net's defaults: TCP_NODELAY, and keep-alive, also if a
-// [net.ListenConfig] asked for something else, which a listener doesn't tell.
+// The connection is a *net.TCPConn or *net.UnixConn as Accept returns it, with package
+// net's defaults (TCP_NODELAY, keep-alive): a listener tells no [net.ListenConfig].
 // A listener that isn't package net's own is asked by its SyscallConn method, and
 // refused if package net doesn't know its family (vsock); no client is taken then.
 // The errors are those of [TryRead], such as EMFILE if no descriptor is free: the
@@ -191,8 +190,8 @@ func try(call string, fileobj any, p []byte, do func(fd int, p []byte, isFile bo
 	switch {
 	case bad != nil:
 		return 0, opError(call, fileobj, 0, bad, bad)
-	case err == nil, err == ErrWouldBlock, err == io.EOF: // what a program looks for at each call
-		return n, err
+	case err == nil, err == ErrWouldBlock, err == io.EOF:
+		return n, err // what a program looks for at each call
 	}
 	return n, opError(call, fileobj, fd, nil, err)
 }

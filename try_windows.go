@@ -101,13 +101,10 @@ func tryAccept(l net.Listener) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, ok := l.(interface{ SetDeadline(time.Time) error })
+	d, _ := l.(interface{ SetDeadline(time.Time) error })
 	switch l.(type) {
 	case *net.TCPListener, *net.UnixListener:
 	default:
-		ok = false
-	}
-	if !ok {
 		return nil, fmt.Errorf("%w: on Windows only a *net.TCPListener or *net.UnixListener is accepted from; give the one inside", ErrInvalidFileObj)
 	}
 	defer takeTurn(l)()
