@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,6 +173,28 @@ func TestHandlesOfTheDriverAreNoSockets(t *testing.T) {
 	}
 	key := register(t, s, peer, EventWrite, nil)
 	now(t, s, Ready{key, EventWrite})
+}
+
+// A registration for which there is no room takes the packets that are there.
+func TestARegistrationTakesNoWakeupAwayFromTheLeader(t *testing.T) {
+	s := newIOCP(t)
+	s.mu.Lock()
+	s.inside, s.signalled = true, true // the leader is on its way into the kernel
+	err := s.wake()
+	s.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range writables(t, 2*groupSize) {
+		register(t, s, c, EventRead, nil)
+	}
+	s.mu.Lock()
+	s.inside, s.signalled = false, false
+	s.mu.Unlock()
+	packets, err := s.port.receive(nil, 0)
+	if err != nil || !slices.ContainsFunc(packets, func(p overlappedEntry) bool { return p.key == wakeKey }) {
+		t.Fatalf("no wake-up among %d packets, %v", len(packets), err)
+	}
 }
 
 func TestHandlesThatNobodyNeedsAreClosed(t *testing.T) {

@@ -153,6 +153,9 @@ func (s *IOCPSelector) allocate() (uint32, error) {
 		// and more. What the packets report, the next look finds again.
 		s.looked, _ = s.port.receive(s.looked, 0)
 		s.report(nil, s.looked, 0)
+		if s.signalled {
+			s.wake() // its packet may have been there
+		}
 		i, ok = s.port.allocate()
 	}
 	if !ok {

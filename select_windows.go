@@ -85,38 +85,27 @@ func newSelfConnected() (selfConnected, error) {
 		return selfConnected{}, err
 	}
 	// Else another process of the user's could share the port.
-	call := "setsockopt"
-	err = windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1)
+	err = os.NewSyscallError("setsockopt", windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1))
 	if err == nil {
-		call = "bind"
-		err = windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		err = os.NewSyscallError("bind", windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	}
 	var itself windows.Sockaddr
 	if err == nil {
-		call = "getsockname"
 		itself, err = windows.Getsockname(socket)
+		err = os.NewSyscallError("getsockname", err)
 	}
 	if err == nil {
-		call = "connect"
-		err = windows.Connect(socket, itself)
+		err = os.NewSyscallError("connect", windows.Connect(socket, itself))
 	}
 	if err == nil {
-		call = "WSAIoctl"
 		on, n := uint32(1), uint32(0)
 		err = windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
+		err = os.NewSyscallError("WSAIoctl", err)
 	}
-	w := selfConnected{socket}
 	if err != nil {
-		w.release()
-		return selfConnected{}, os.NewSyscallError(call, err)
+		windows.Closesocket(socket)
 	}
-	return w, nil
-}
-
-func (w selfConnected) send() error {
-	// Not a send by package syscall: that has none without an address.
-	err := windows.WSASend(w.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
-	return os.NewSyscallError("WSASend", err)
+	return selfConnected{socket}, err
 }
 
 // receive takes a datagram, and reports whether there was one.
@@ -299,15 +288,14 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
 		}
 		hit(socket, events)
 	}
-	closed := false
 	for _, e := range hits {
 		socket := &s.sockets[e.pos]
 		mask := socket.found & e.events
 		socket.found = 0
 		switch {
-		case c == &s.waiting && checkOpen(socket.fd) != nil:
+		case c == &s.waiting && errors.Is(checkOpen(socket.fd), windows.WSAENOTSOCK):
 			// Wine reports as readable what was closed during the wait.
-			closed = true
+			s.remove(e.key.FD, e)
 		case mask != 0:
 			dst = append(dst, Ready{e.key, mask})
 		default:
@@ -317,9 +305,6 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
 	}
 	clear(hits)
 	s.hits = hits
-	if closed {
-		s.dropClosed()
-	}
 	return dst
 }
 
@@ -333,7 +318,11 @@ func (s *SelectSelector) dropClosed() {
 	}
 }
 
-func (s *SelectSelector) wake() error { return s.waker.send() }
+func (s *SelectSelector) wake() error {
+	// Not a send by package syscall: that has none without an address.
+	err := windows.WSASend(s.waker.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
+	return os.NewSyscallError("WSASend", err)
+}
 
 // drain has nothing to do: who finds the waker readable takes the datagram. One
 // that is still on its way ends the next wait, which goes on.
