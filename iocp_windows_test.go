@@ -261,8 +261,10 @@ func TestALookSeesARegistrationThatHasJustReplacedAnother(t *testing.T) {
 		now(t, s, Ready{key, EventRead | EventWrite})
 		receive(t, a)
 		now(t, s, Ready{key, EventWrite})
+		modify(t, s, a, EventRead, nil)
 		unregister(t, s, a)
 	}
+	// Nobody goes on waiting for what nobody asks for any more.
 	eventually("the last packets", func() bool {
 		now(t, s)
 		return s.port.inFlight.Load() == 0
@@ -297,6 +299,23 @@ func TestABlockedWaitIsToldOfWhatAnotherWaitHasReportedBefore(t *testing.T) {
 			receive(t, a)
 		}
 	})
+}
+
+// A look may take the packet away from the leader, who then has to be told of what
+// comes next.
+func TestALookHasTheLeaderToldOfWhatItReports(t *testing.T) {
+	s := newIOCP(t)
+	key := register(t, s, writable(t), EventWrite, nil)
+	s.mu.Lock()
+	s.inside = true // the leader is on its way into the kernel
+	s.mu.Unlock()
+	now(t, s, Ready{key, EventWrite})
+	s.mu.Lock()
+	s.inside = false
+	s.mu.Unlock()
+	if packets, err := s.port.receive(nil, settle); len(packets) == 0 || err != nil {
+		t.Fatalf("%d packets, %v", len(packets), err)
+	}
 }
 
 func TestAClosedSocketHarmsNobodyAndKeepsItsKey(t *testing.T) {
