@@ -60,11 +60,10 @@ func (s *IOCPSelector) probe() error {
 	}
 	defer windows.Closesocket(socket)
 	e := entry{events: EventWrite}
-	if err := s.add(int(socket), &e); err != nil {
-		return err
+	if err = s.add(int(socket), &e); err == nil {
+		s.remove(int(socket), &e)
 	}
-	s.remove(int(socket), &e)
-	return nil
+	return err
 }
 
 // afdInterest returns what to ask the driver for. A peer's half-close is asked for

@@ -301,6 +301,26 @@ func TestABlockedWaitIsToldOfWhatAnotherWaitHasReportedBefore(t *testing.T) {
 	})
 }
 
+// What a wait has in its hands tells nothing of a registration that came meanwhile.
+func TestAnAnswerIsNothingToALaterRegistration(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		register(t, s, a, EventRead, nil)
+		o := observe(s)
+		open := o.hold()
+		c := startSelect(s, Forever)
+		send(t, b)
+		await(t, &o.held, 1)
+		receive(t, a)
+		unregister(t, s, a)
+		key := register(t, s, a, EventRead, nil)
+		open()
+		stillBlocked(t, c)
+		send(t, b)
+		wants(t, end(t, c), Ready{key, EventRead})
+	})
+}
+
 // A look may take the packet away from the leader, who then has to be told of what
 // comes next.
 func TestALookHasTheLeaderToldOfWhatItReports(t *testing.T) {

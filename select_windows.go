@@ -293,9 +293,9 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
 		mask := socket.found & e.events
 		socket.found = 0
 		switch {
-		case c == &s.waiting && errors.Is(checkOpen(socket.fd), windows.WSAENOTSOCK):
-			// Wine reports as readable what was closed during the wait.
-			s.remove(e.key.FD, e)
+		case c == &s.waiting && checkOpen(socket.fd) != nil:
+			// Wine reports as readable what was closed during the wait. The next
+			// look finds it.
 		case mask != 0:
 			dst = append(dst, Ready{e.key, mask})
 		default:
