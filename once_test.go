@@ -22,7 +22,7 @@ func TestAKeyWithEventOnceIsReturnedOnceAndRestsUntilModify(t *testing.T) {
 		if key.Events != EventRead|EventWrite|EventOnce {
 			t.Errorf("the key has %v", key.Events)
 		}
-		soonOnce(t, s, key, EventRead|EventWrite)
+		key = soonOnce(t, s, key, EventRead|EventWrite)
 		now(t, s)
 		idle(t, s)
 
@@ -63,8 +63,9 @@ func TestAKeyWithEventOnceIsReturnedOnceAndRestsUntilModify(t *testing.T) {
 	})
 }
 
-// soonOnce waits for one report. On Windows the events may come one after the other.
-func soonOnce(t *testing.T, s Selector, key *SelectorKey, events EventMask) {
+// soonOnce waits for one report. The events may come one after the other, since a
+// connection on the loopback needs some time too. It returns the key of the last.
+func soonOnce(t *testing.T, s Selector, key *SelectorKey, events EventMask) *SelectorKey {
 	t.Helper()
 	for got := EventMask(0); got != events; {
 		a := end(t, startSelect(s, hang))
@@ -75,6 +76,7 @@ func soonOnce(t *testing.T, s Selector, key *SelectorKey, events EventMask) {
 			key = modify(t, s, key.FD, events&^got|EventOnce, key.Data)
 		}
 	}
+	return key
 }
 
 func TestAHangupThatCameWhileAKeyRestedIsToldAfterModify(t *testing.T) {
