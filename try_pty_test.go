@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"time"
 
@@ -126,8 +127,10 @@ func TestTryOfATerminalThatWaitsForMore(t *testing.T) {
 		{vmin: 1, vtime: 0},
 	} {
 		for _, mode := range modes {
-			if tt.vtime != 0 && !mode.nonblock {
-				continue // that may block
+			if !mode.nonblock && (tt.vtime != 0 || tt.vmin > 1 && runtime.GOOS == "freebsd") {
+				// That may block. FreeBSD's poll takes any byte for enough
+				// (ttydisc_read_poll).
+				continue
 			}
 			t.Run(fmt.Sprintf("VMIN %d VTIME %d/%s", tt.vmin, tt.vtime, mode.name), func(t *testing.T) {
 				master, slave := situationPTY(t)
