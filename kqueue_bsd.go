@@ -48,9 +48,9 @@ type KqueueSelector struct {
 	*kqueueFiles
 
 	// steady has the descriptors that are ready for good, and of which the
-	// kernel has nothing to tell, with what they are ready for: regular files,
-	// and what hung up in a way that made the kernel drop its knote. Guarded
-	// by mu.
+	// kernel has nothing to tell, with what they are ready for of what was asked
+	// for: regular files, and what hung up in a way that made the kernel drop its
+	// knote. Guarded by mu.
 	steady map[int]EventMask
 
 	looks, waits kqueueEvents
@@ -310,7 +310,7 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 		return err
 	}
 	if always != 0 {
-		s.keep(fd, always)
+		s.keep(fd, always&e.events)
 		return nil
 	}
 	return s.watch(fd, e)
@@ -337,7 +337,7 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 		// A pipe whose other end is gone: most kernels don't take the filter
 		// for writing any more, and NetBSD says EBADF (pipe_kqfilter). ENXIO
 		// is a terminal's that is gone (ttydev_enter on FreeBSD).
-		s.keep(fd, allEvents)
+		s.keep(fd, allEvents&e.events)
 		return nil
 	case err == unix.EINVAL, err == unix.ENODEV, err == unix.EOPNOTSUPP, err == unix.ENOTSUP:
 		return noFilter(err)
@@ -359,6 +359,9 @@ func (s *KqueueSelector) unwatch(fd int, e *entry) {
 
 // keep makes a descriptor one that is ready for good.
 func (s *KqueueSelector) keep(fd int, events EventMask) {
+	if events == 0 {
+		return
+	}
 	if s.steady == nil {
 		s.steady = make(map[int]EventMask)
 	}
@@ -380,7 +383,7 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	delete(s.steady, fd)
 	if always != 0 {
 		s.unwatch(fd, &old)
-		s.keep(fd, always)
+		s.keep(fd, always&e.events)
 		return nil
 	}
 	// EV_ADD doesn't change the EV_CLEAR of a knote that is there. All is one
@@ -512,7 +515,7 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 		}
 		if event.Flags&(unix.EV_ONESHOT|unix.EV_CLEAR) != 0 {
 			if s.watch(fd, e) != nil && checkOpen(fd) == nil {
-				s.keep(fd, allEvents)
+				s.keep(fd, allEvents&e.events)
 			}
 		}
 	}
@@ -523,10 +526,7 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 			delete(s.steady, fd)
 			continue
 		}
-		e := s.table.find(fd)
-		if mask := events & e.events; mask != 0 {
-			dst = merge(dst, start, e, mask)
-		}
+		dst = merge(dst, start, s.table.find(fd), events)
 	}
 	return dst
 }

@@ -7,6 +7,7 @@
 package selectors
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -168,5 +169,43 @@ func TestKqueueRefusesItself(t *testing.T) {
 	}
 	if n := s.GetMap().Len(); n != 0 {
 		t.Errorf("%d keys are left", n)
+	}
+}
+
+// A regular file is ready for good, but not for EventHangup.
+func TestKqueueSleepsBesideARegularFileThatIsAskedForEventHangupAlone(t *testing.T) {
+	s, err := NewKqueueSelector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b := observe(s)
+	register(t, s, situationRegular(t), EventHangup, nil)
+	blocked := startSelect(s, 10*settle)
+	wants(t, end(t, blocked))
+	if n := b.turns.Load(); n > few {
+		t.Errorf("the wait went into the kernel %d times", n)
+	}
+}
+
+// Whoever is handed the lead has looked long ago. What became ready for good since,
+// the kernel tells nobody of.
+func TestKqueueNoWaitThatIsHandedTheLeadSleepsThroughARegularFile(t *testing.T) {
+	s, err := NewKqueueSelector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	file := situationRegular(t)
+	budget := time.Duration(rounds(50, 200, 2000)) * time.Millisecond
+	for begin, i := time.Now(), 0; i == 0 || time.Since(begin) < budget; i++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		leader := start(s, func() ([]Ready, error) { return s.SelectContext(ctx) })
+		next := startSelect(s, Forever)
+		cancel()
+		end(t, leader) // it has handed the lead on
+		key := register(t, s, file, EventRead, nil)
+		wants(t, end(t, next), Ready{key, EventRead})
+		unregister(t, s, file)
 	}
 }

@@ -612,10 +612,7 @@ func init() {
 		{
 			name: "regular file, at its end",
 			make: func(t *testing.T) (any, func()) {
-				f, err := os.Create(filepath.Join(t.TempDir(), "file"))
-				situationOK(t, err)
-				t.Cleanup(func() { f.Close() })
-				return situationFD(t, f), nil
+				return situationRegular(t), nil
 			},
 			want: situationRW,
 			rows: []situationRow{{why: "epoll takes no regular files", on: "*/epoll", refused: unix.EPERM}},
@@ -659,6 +656,15 @@ func situationClose(t *testing.T, fd int) func() {
 		situationGone.Store(situationOwned{t, fd}, true)
 		situationOK(t, unix.Close(fd))
 	}
+}
+
+// situationRegular opens a regular file.
+func situationRegular(t *testing.T) int {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	situationOK(t, err)
+	t.Cleanup(func() { f.Close() })
+	return situationFD(t, f)
 }
 
 func situationSocket(t *testing.T, domain, kind int) int {
