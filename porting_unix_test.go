@@ -130,9 +130,17 @@ func TestAListenerOfExtraFilesIsInBlockingModeUntilItIsPutBack(t *testing.T) {
 	if !blocking() {
 		t.Error("it is in non-blocking mode after Fd")
 	}
+
+	raw, err := listener.SyscallConn()
+	raw.Control(func(fd uintptr) { err = syscall.SetNonblock(int(fd), true) })
+
+	if err != nil || blocking() {
+		t.Errorf("it was not put back: %v", err)
+	}
+	file.Fd()
 	must(t, putBack(listener))
 	if blocking() {
-		t.Error("it was not put back")
+		t.Error("it was not put back again")
 	}
 	if _, _, err := unix.Accept(int(child)); err != unix.EAGAIN {
 		t.Errorf("a plain accept gives %v, want %v", err, unix.EAGAIN)

@@ -7,6 +7,7 @@
 package docs
 
 import (
+	"go/ast"
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
@@ -49,19 +50,45 @@ func fenced(page string) (blocks []string) {
 	}
 }
 
-// indented returns the blocks of code in the comment of a Go package.
+// indented returns the blocks of code in the documentation of a Go file: of the
+// package, and of what it exports.
 func indented(t *testing.T, src string) (blocks []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range new(comment.Parser).Parse(f.Doc.Text()).Content {
-		if code, ok := b.(*comment.Code); ok {
-			blocks = append(blocks, code.Text)
+	texts := []string{f.Doc.Text()}
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Name.IsExported() {
+				texts = append(texts, d.Doc.Text())
+			}
+		case *ast.GenDecl:
+			if slices.ContainsFunc(d.Specs, exported) {
+				texts = append(texts, d.Doc.Text())
+			}
+		}
+	}
+	for _, text := range texts {
+		for _, b := range new(comment.Parser).Parse(text).Content {
+			if code, ok := b.(*comment.Code); ok {
+				blocks = append(blocks, code.Text)
+			}
 		}
 	}
 	return blocks
+}
+
+func exported(spec ast.Spec) bool {
+	switch s := spec.(type) {
+	case *ast.TypeSpec:
+		return s.Name.IsExported()
+	case *ast.ValueSpec:
+		return slices.ContainsFunc(s.Names, (*ast.Ident).IsExported)
+	}
+	return false
 }
 
 // paragraphs returns the paragraphs of a block of code, each without what all its
@@ -143,9 +170,17 @@ func TestEveryBlockOfCodeIsTakenFromAFileThatIsCompiled(t *testing.T) {
 		"docs/instead.md": fenced(read(t, "docs/instead.md")),
 		"docs/porting.md": fenced(read(t, "docs/porting.md")),
 		"docs/systems.md": fenced(read(t, "docs/systems.md")),
-		"doc.go":          indented(t, read(t, "doc.go")),
 	}
-	for _, name := range []string{"README.md", "docs/faq.md", "docs/instead.md", "docs/porting.md", "doc.go"} {
+	sources, err := filepath.Glob(filepath.Join("..", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sources {
+		if name := filepath.Base(path); !strings.HasSuffix(name, "_test.go") {
+			pages[name] = indented(t, read(t, name))
+		}
+	}
+	for _, name := range []string{"README.md", "docs/faq.md", "docs/instead.md", "docs/porting.md", "doc.go", "try.go"} {
 		if len(pages[name]) == 0 {
 			t.Errorf("no block of code was found in %s", name)
 		}
