@@ -22,7 +22,7 @@ import (
 	"github.com/go-selectors/selectors"
 )
 
-// The part of the cookbook that needs a unix.
+// The part of the cookbook that needs a unix. AIX has no MSG_DONTWAIT.
 
 // listener.setblocking(False); os.fork()
 // sel = DefaultSelector(); sel.register(listener, EVENT_READ)
