@@ -197,7 +197,7 @@ func (s *core) do(call string, fileobj any, f func(fd int, named bool, ferr erro
 	return key, nil
 }
 
-// Register implements [Selector].
+// Register starts to watch a file object; see [Selector.Register].
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	return s.do("Register", fileobj, func(fd int, named bool, ferr error) (*SelectorKey, error) {
 		switch {
@@ -228,7 +228,7 @@ func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, 
 	})
 }
 
-// Unregister implements [Selector].
+// Unregister ends the watch of a file object; see [Selector.Unregister].
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	return s.do("Unregister", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
 		e, err := s.lookup(fileobj, fd, ferr)
@@ -245,7 +245,8 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	})
 }
 
-// Modify implements [Selector].
+// Modify changes what a file object is watched for, and its data; see
+// [Selector.Modify].
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	return s.do("Modify", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
 		if s.open && !events.valid() {
@@ -283,7 +284,7 @@ func (s *core) rearm(fd int, e *entry, events EventMask) (err error) {
 	return err
 }
 
-// GetKey implements [Selector].
+// GetKey returns the key of a registered file object; see [Selector.GetKey].
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	return s.do("GetKey", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
 		e, err := s.lookup(fileobj, fd, ferr)
@@ -344,7 +345,7 @@ func (s *core) rest(ready []Ready) {
 	}
 }
 
-// AppendReady implements [Selector].
+// AppendReady is Select into the caller's slice; see [Selector.AppendReady].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
 	// What is ready at once is returned from here: each return after a system
 	// call costs some nanoseconds, since the processor has forgotten where it
@@ -362,13 +363,15 @@ func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) 
 	return s.goOn("AppendReady", dst, err, timeout, nil)
 }
 
-// Select implements [Selector].
+// Select waits until something is ready or a timeout is over; see
+// [Selector.Select].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
 	s.mu.Lock()
 	return s.begin("Select", nil, timeout, nil)
 }
 
-// SelectContext implements [Selector].
+// SelectContext waits until something is ready or a context is done; see
+// [Selector.SelectContext].
 func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
@@ -623,7 +626,7 @@ func (s *core) expire(now time.Duration) {
 	s.sleepers = slices.DeleteFunc(s.sleepers, over)
 }
 
-// Wakeup implements [Selector].
+// Wakeup ends all waits that are blocked now; see [Selector.Wakeup].
 func (s *core) Wakeup() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -672,7 +675,8 @@ func (s *core) signal() error {
 	return err
 }
 
-// Close implements [Selector].
+// Close ends all waits and gives back what the selector holds; see
+// [Selector.Close].
 func (s *core) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

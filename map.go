@@ -163,7 +163,7 @@ func (t *table) next(slot int) (int, *entry) {
 // *Map and on a zero Map, and may be called from any goroutine.
 type Map struct{ s *core }
 
-// GetMap implements [Selector].
+// GetMap returns a live view of the registrations; see [Selector.GetMap].
 func (s *core) GetMap() *Map {
 	s.mu.Lock()
 	defer s.mu.Unlock()
