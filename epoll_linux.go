@@ -22,18 +22,17 @@ import (
 // last duplicate of the descriptor is closed. If a registered descriptor is
 // closed and a duplicate of it lives on, nobody can take its registration out of
 // the set. When its events come, the selector makes a new set under the same Fd.
-// That costs time in proportion to the registrations. A selector that is nested in
-// another one must be registered there again. A new set needs a free descriptor: a
-// wait that can't have one fails with the system's error, and the next wait tries
-// again.
+// That costs time in proportion to the registrations. If the selector is registered
+// in another one, register it there again. A new set needs a free descriptor:
+// without one the wait fails with the system's error, and the next one tries again.
 //
 // Some drivers take their time to say whether a file is ready: FUSE and CUSE ask
 // their server. Meanwhile the other methods of the same selector may stand still.
 // Other goroutines run on. Give such a file a selector of its own.
 //
-// While the process is stopped (SIGSTOP), Linux counts the time of a wait. Once
-// somebody has asked for Fd, or has registered a regular file for EventPriority, it
-// doesn't.
+// While the process is stopped (SIGSTOP), the time of a wait is counted. It isn't
+// once somebody has asked for Fd, or has registered a regular file (such as
+// /proc/self/mounts) for EventPriority: a stop makes waits longer then.
 type EpollSelector struct {
 	core
 	*epollFiles
@@ -54,8 +53,11 @@ type EpollSelector struct {
 //
 // The set has all registrations but those that the kernel tells once: regular
 // files asked for EventPriority, such as /proc/self/mounts and pressure-stall
-// triggers. The kernel forgets their event when anybody polls them, as whoever
-// polls the set does, and as happens when a set is made anew.
+// triggers. The kernel forgets their event when anybody polls them (psi_trigger_poll,
+// mounts_poll, proc_sys_poll), as whoever polls the set does, and as happens when a
+// registration is made or changed (ep_insert, ep_modify), or a set made anew. A
+// wait polls them beside the set then, by ppoll, which doesn't count the time for which
+// the process is stopped; epoll_wait does.
 //
 // The waker is in the set as well, until somebody asks for Fd: who watches that
 // must not see it.
@@ -79,8 +81,8 @@ func (b *epollEvents) fit(n int) {
 }
 
 // NewEpollSelector returns a selector that waits by epoll(7). It fails with an
-// *os.SyscallError where that is not permitted (EPERM and ENOSYS, from a
-// seccomp filter), or out of descriptors (EMFILE, ENFILE) or memory.
+// [*os.SyscallError] if that is not permitted (EPERM or ENOSYS, from a seccomp
+// filter), or if the system is out of descriptors (EMFILE, ENFILE) or memory.
 func NewEpollSelector() (*EpollSelector, error) {
 	k, err := newWaker()
 	if err != nil {
@@ -110,11 +112,10 @@ func NewEpollSelector() (*EpollSelector, error) {
 	return s, nil
 }
 
-// Fd returns the epoll descriptor, which can be registered in another
-// selector. Once the selector is closed it returns ^uintptr(0). The descriptor is
-// readable when something is ready. It doesn't show what is registered for
-// EventPriority and is a regular file: the kernel tells such events once, and the
-// selector's own waits must not miss them.
+// Fd returns the epoll descriptor, which can be registered in another selector,
+// and ^uintptr(0) once the selector is closed. It is readable when something is
+// ready, but for regular files that are registered for EventPriority: Linux tells
+// their events once, and the selector's own waits must not miss them.
 func (s *EpollSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A SelectSelector waits by winsock's select. Each wait costs time in
-// proportion to the registrations, and counts its timeout in microseconds, as
-// fine as the system's clock is. It takes any number of sockets, and nothing but
-// sockets: a file, a pipe or a console is refused with WSAENOTSOCK.
+// A SelectSelector waits by winsock's select. It takes any number of sockets, and
+// nothing but sockets: a file, a pipe or a console is refused with WSAENOTSOCK.
+// Each wait costs time in proportion to the registrations, and counts its timeout
+// in microseconds, as fine as the system's clock is.
 //
 // select has no word for a hang-up. It shows as readable, and as writable if the
 // system says so. It doesn't show if only EventPriority was asked for. A failed
@@ -45,7 +45,7 @@ type selectSocket struct {
 }
 
 // NewSelectSelector returns a selector that waits by winsock's select. It fails
-// with an *os.SyscallError where the system is out of memory.
+// with an [*os.SyscallError] if the system is out of memory.
 func NewSelectSelector() (*SelectSelector, error) {
 	if err := startWinsock(); err != nil {
 		return nil, err
