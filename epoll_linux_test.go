@@ -235,3 +235,31 @@ func TestAClosedNumberMayBecomeTheNewSets(t *testing.T) {
 	wakeup(t, s)
 	wants(t, end(t, blocked))
 }
+
+// Who has many selectors with a descriptor each pays for what is registered.
+func TestAnEpollSelectorWithOneRegistrationTakesAKilobyte(t *testing.T) {
+	const n, limit = 100, 1024
+	r, _ := pipe(t)
+	var kept [n]*EpollSelector
+	defer func() {
+		for _, s := range kept {
+			s.Close()
+		}
+	}()
+	var before int64
+	for i := range kept {
+		if i == n/2 { // the first ones also pay for what all share
+			before = heap()
+		}
+		s, err := NewEpollSelector()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[i] = s
+		register(t, s, r.fd, EventRead, nil)
+		s.Select(1)
+	}
+	if each := (heap() - before) / (n / 2); each > limit {
+		t.Errorf("%d bytes each, want at most %d", each, limit)
+	}
+}

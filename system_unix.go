@@ -130,7 +130,7 @@ func isOpenSocket(fd int) bool {
 // A waker is an eventfd, or a pipe. Every wait watches its end for reading.
 type waker struct {
 	r, w int
-	buf  [512]byte // for drain; a local one escapes under the race detector
+	buf  [32]byte // for drain; a local one escapes under the race detector
 }
 
 func newWaker() (k *waker, err error) {
