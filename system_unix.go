@@ -21,7 +21,8 @@ import (
 //
 //   - constructors: what NewDefaultSelector tries, the best one first.
 //   - endsEarly: a wait can end before its time, up to a tick, if something was ready for
-//     a moment meanwhile. clockMonotonic: the clock to ask then, by clockGettime.
+//     a moment meanwhile. clockMonotonic: the clock to ask then, by clockGettime, which is
+//     no variable, or each call would allocate.
 //   - pollRDHUP: poll's bit for a peer that sends nothing more, 0 if there is none.
 //     asksRDHUP: not every version has it. socketsRDHUP: of what is no socket the bit makes
 //     POLLNVAL. pollStops: poll stops at a descriptor that it can't poll, and looks at no
