@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -76,7 +77,7 @@ type epollEvents struct {
 // fit makes room for the events of n registrations and the waker.
 func (b *epollEvents) fit(n int) {
 	if size := len(b.events); size <= n || size > 64 && size > 8*n {
-		b.events = make([]unix.EpollEvent, n+n/4+2)
+		b.events = make([]unix.EpollEvent, n+n/4+1)
 	}
 }
 
@@ -312,13 +313,12 @@ func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
 	b.n = n
+	var err error
 	if len(s.polled) > ownPolled {
-		var err error
-		if dst, err = s.lookApart(dst); err != nil {
-			return dst, err
-		}
+		dst, err = s.lookApart(dst)
 	}
-	return s.match(dst, b, s.changes)
+	dst, matchErr := s.match(dst, b, s.changes)
+	return dst, cmp.Or(err, matchErr)
 }
 
 // ownPolled is how many of polled are the selector's own.
@@ -342,12 +342,14 @@ func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
 		if e == nil || e.pos&epollOnce == 0 {
 			continue
 		}
-		mask := pollMask(&p) & e.events
-		if p.Revents&unix.POLLNVAL != 0 || mask != 0 && e.events&EventOnce != 0 {
-			s.remove(fd, e) // closed while registered, or about to rest
-		}
-		if p.Revents&unix.POLLNVAL == 0 && mask != 0 {
+		if p.Revents&unix.POLLNVAL != 0 && checkOpen(fd) != nil {
+			s.remove(fd, e) // closed while registered
+		} else if mask := pollMask(&p) & e.events; mask != 0 {
 			dst = append(dst, Ready{e.key, mask})
+			if e.events&EventOnce != 0 {
+				s.remove(fd, e)
+				e.events = EventOnce
+			}
 		}
 	}
 	return dst
@@ -392,9 +394,6 @@ func (s *EpollSelector) waitApart(timeout time.Duration) (over bool, err error) 
 	case nil:
 		return n == 0, nil
 	case unix.EINTR:
-		for i := range s.asleep {
-			s.asleep[i].Revents = 0
-		}
 		return false, nil
 	}
 	return false, os.NewSyscallError("ppoll", err)
@@ -403,16 +402,21 @@ func (s *EpollSelector) waitApart(timeout time.Duration) (over bool, err error) 
 func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
 	if s.apart {
 		dst = s.told(dst, s.asleep[ownPolled:])
-		if s.asleep[0].Revents != 0 && !s.signalled {
+		wakes, set := s.asleep[0].Revents, s.asleep[1].Revents
+		if (wakes|set)&unix.POLLNVAL != 0 {
+			// Somebody closed a descriptor that was not theirs.
+			return dst, os.NewSyscallError("ppoll", unix.EBADF)
+		}
+		if wakes != 0 && !s.signalled {
 			s.drain() // somebody else wrote to it
 		}
-		if s.asleep[1].Revents == 0 {
+		if set == 0 {
 			return dst, nil
 		}
 		s.waits.fit(s.table.n)
 		n, errno := epollPwait(s.set, s.waits.events, 0)
 		if errno != 0 {
-			return dst, nil // the next turn finds it again
+			return dst, os.NewSyscallError("epoll_wait", errno)
 		}
 		s.waits.n, s.since = n, s.changes
 	}
@@ -443,7 +447,7 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 			continue
 		}
 		mask := epollMask[epollIndex(event.Events)] & e.events
-		if event.Events&epollGone == unix.EPOLLERR || e.pos != 0 {
+		if (event.Events&epollGone == unix.EPOLLERR || e.pos != 0) && !e.rests() {
 			mask = s.quiet(fd, e, event.Events, mask)
 		}
 		if mask == 0 || full && e.events&EventOnce == 0 {
@@ -453,8 +457,10 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 			dst = slices.Grow(dst, b.n-i)
 		}
 		dst = append(dst, Ready{e.key, mask})
+		if e.events&EventOnce != 0 {
+			e.events = EventOnce // it rests
+		}
 	}
-	b.n = 0
 	if full {
 		return s.look(dst)
 	}

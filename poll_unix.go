@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -171,51 +169,6 @@ func pollFd(fd int, events EventMask) (unix.PollFd, error) {
 		return p[0], fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("poll", unix.EINVAL))
 	}
 	return p[0], nil
-}
-
-// tellsHangup reports whether the running kernel knows pollRDHUP. One that doesn't
-// ignores the bit.
-func tellsHangup() bool {
-	if !asksRDHUP {
-		return pollRDHUP != 0
-	}
-	answer := rdhup.Load()
-	if answer == 0 {
-		answer = askRDHUP()
-		rdhup.Store(answer)
-	}
-	return answer > 0
-}
-
-var rdhup atomic.Int32 // what askRDHUP has found
-
-// askRDHUP polls a socket whose reading side is shut and whose writing side is
-// not, so that it has nothing else to tell. It returns 1 if the kernel knows
-// the bit, -1 if it doesn't, and 0 if there is no socket to ask.
-func askRDHUP() int32 {
-	syscall.ForkLock.RLock()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		unix.CloseOnExec(pair[0])
-		unix.CloseOnExec(pair[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(pair[0])
-	defer unix.Close(pair[1])
-	if unix.Shutdown(pair[0], unix.SHUT_RD) != nil {
-		return 0
-	}
-	p := [1]unix.PollFd{{Fd: int32(pair[0]), Events: pollRDHUP}}
-	if _, _, err := pollWait(p[:], 0); err != nil {
-		return 0
-	}
-	if p[0].Revents&pollRDHUP == 0 {
-		return -1
-	}
-	return 1
 }
 
 // pollMask returns the mask for what the kernel answers. Hang-up and error count

@@ -7,7 +7,6 @@ package selectors
 import (
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -61,20 +60,6 @@ func NewSelectSelector() (*SelectSelector, error) {
 	return s, nil
 }
 
-// startWinsock makes the sockets' functions work. Nothing stops them again, as
-// in package net.
-var startWinsock = sync.OnceValue(func() error {
-	var data windows.WSAData
-	return os.NewSyscallError("WSAStartup", windows.WSAStartup(0x202, &data))
-})
-
-// newSocket returns a datagram socket.
-func newSocket() (windows.Handle, error) {
-	socket, err := windows.WSASocket(windows.AF_INET, windows.SOCK_DGRAM, 0, nil, 0,
-		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
-	return socket, os.NewSyscallError("WSASocket", err)
-}
-
 // A selfConnected is a datagram socket that sends to itself. It hears nobody
 // else, but for who guesses its port before it is connected.
 type selfConnected struct{ socket windows.Handle }
@@ -98,9 +83,7 @@ func newSelfConnected() (selfConnected, error) {
 		err = os.NewSyscallError("connect", windows.Connect(socket, itself))
 	}
 	if err == nil {
-		on, n := uint32(1), uint32(0)
-		err = windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
-		err = os.NewSyscallError("WSAIoctl", err)
+		err = setNonblock(socket)
 	}
 	if err != nil {
 		windows.Closesocket(socket)
@@ -119,24 +102,6 @@ func (w selfConnected) release() { windows.Closesocket(w.socket) }
 
 // soExclusiveAddrUse is SO_EXCLUSIVEADDRUSE of winsock2.h.
 const soExclusiveAddrUse = ^windows.SO_REUSEADDR
-
-// fionbio puts a socket into non-blocking mode.
-const fionbio = 0x8004667e
-
-// checkOpen returns WSAENOTSOCK for what is no open socket. Wine has other
-// errors for some handles that named a socket once and name something else.
-func checkOpen(socket windows.Handle) error {
-	_, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType)
-	switch err {
-	case nil:
-		return nil
-	case windows.WSAENOBUFS, windows.WSAENETDOWN:
-		return os.NewSyscallError("getsockopt", err)
-	}
-	return os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
-}
-
-const soType = 0x1008
 
 // isConnected reports whether a socket has a peer. It leaves the socket's
 // error (SO_ERROR) to the caller, who can't get it twice.

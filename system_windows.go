@@ -6,6 +6,7 @@ package selectors
 
 import (
 	"os"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -47,6 +48,38 @@ func monotonic() time.Duration {
 	syscall.SyscallN(procQueryUnbiasedInterruptTime.Addr(), uintptr(unsafe.Pointer(&now)))
 	return time.Duration(now) * 100
 }
+
+// startWinsock makes the sockets' functions work. Nothing stops them again, as
+// in package net.
+var startWinsock = sync.OnceValue(func() error {
+	var data windows.WSAData
+	return os.NewSyscallError("WSAStartup", windows.WSAStartup(0x202, &data))
+})
+
+// newSocket returns a datagram socket.
+func newSocket() (windows.Handle, error) {
+	socket, err := windows.WSASocket(windows.AF_INET, windows.SOCK_DGRAM, 0, nil, 0,
+		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
+	return socket, os.NewSyscallError("WSASocket", err)
+}
+
+// checkOpen returns WSAENOTSOCK for what is no open socket. Wine has other
+// errors for some handles that named a socket once and name something else.
+func checkOpen(socket windows.Handle) error {
+	_, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType)
+	switch err {
+	case nil:
+		return nil
+	case windows.WSAENOBUFS, windows.WSAENETDOWN:
+		return os.NewSyscallError("getsockopt", err)
+	}
+	return os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
+}
+
+const soType = 0x1008
+
+// fionbio is FIONBIO of winsock2.h.
+const fionbio = 0x8004667e
 
 // setNonblock puts a socket into non-blocking mode, each time: a handle may be
 // another socket's by the next call. It fails with WSAENOTSOCK for what is no
