@@ -56,11 +56,10 @@ const (
 	// side of a terminal is gone.
 	//
 	// It stays, as any level, and it is told also while data that came before
-	// it is unread. If nothing else is asked for, reading is paused: neither data
-	// nor room for data ends a wait. A half-close is EventRead and EventHangup, a
-	// reset is every event that was asked for. If a socket has an error and lives on
-	// (an unread error queue, an ICMP error), that is every event that was asked for
-	// but EventHangup.
+	// it is unread. Ask for it alone to pause: neither data nor room for data ends a
+	// wait then. A half-close is EventRead and EventHangup, a reset is every event
+	// that was asked for. If a socket has an error and lives on (an unread error
+	// queue, an ICMP error), that is every event that was asked for but EventHangup.
 	//
 	// A peer's end comes behind all that it wrote: while the socket's buffers are
 	// full and nobody reads, it stays with the peer. A reset overtakes the data.
