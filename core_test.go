@@ -231,7 +231,14 @@ func TestCloseAgainstEverything(t *testing.T) {
 
 // Random interleavings of everything, settled from time to time.
 func TestProtocolByChance(t *testing.T) {
+	// As many as there is time for: an emulated machine takes minutes for them all.
+	budget := time.Duration(rounds(1, 4, 60)) * time.Second
+	begin := time.Now()
 	for seed := range rounds(100, 1000, 20_000) {
+		if time.Since(begin) > budget {
+			t.Logf("there was time for %d", seed)
+			break
+		}
 		eachPlay(t, func(p *play) {
 			random := rand.New(rand.NewPCG(uint64(seed), 9))
 			registered := make(map[int]EventMask)
