@@ -392,63 +392,6 @@ func socketIoctl(socket windows.Handle, code uint32) (handle windows.Handle, err
 	return handle, err
 }
 
-// What x/sys lacks.
-var (
-	ntdll    = windows.NewLazySystemDLL("ntdll.dll")
-	kernel32 = windows.NewLazySystemDLL("kernel32.dll")
-
-	procNtDeviceIoControlFile       = ntdll.NewProc("NtDeviceIoControlFile")
-	procNtCancelIoFileEx            = ntdll.NewProc("NtCancelIoFileEx")
-	procGetQueuedCompletionStatusEx = kernel32.NewProc("GetQueuedCompletionStatusEx")
-	procCreateWaitableTimerEx       = kernel32.NewProc("CreateWaitableTimerExW")
-	procSetWaitableTimer            = kernel32.NewProc("SetWaitableTimer")
-
-	// Microsoft documents them since 2023 (Win32 devnotes). Replaced by a test: Wine 8
-	// and 10 have none of them.
-	createWaitPacket    proc = ntdll.NewProc("NtCreateWaitCompletionPacket")
-	associateWaitPacket proc = ntdll.NewProc("NtAssociateWaitCompletionPacket")
-	cancelWaitPacket    proc = ntdll.NewProc("NtCancelWaitCompletionPacket")
-)
-
-type proc interface {
-	Find() error
-	Addr() uintptr
-}
-
-// ntDeviceIoControlFile uses one buffer for question and answer.
-func ntDeviceIoControlFile(file windows.Handle, context uintptr, status *windows.IO_STATUS_BLOCK, code uint32, buffer unsafe.Pointer, size uintptr) windows.NTStatus {
-	r, _, _ := syscall.SyscallN(procNtDeviceIoControlFile.Addr(), uintptr(file), 0, 0, context, uintptr(unsafe.Pointer(status)),
-		uintptr(code), uintptr(buffer), size, uintptr(buffer), size)
-	return windows.NTStatus(r)
-}
-
-// ntCancelIoFileEx cancels a request, or all of a handle.
-func ntCancelIoFileEx(file windows.Handle, request *windows.IO_STATUS_BLOCK) {
-	var status windows.IO_STATUS_BLOCK
-	syscall.SyscallN(procNtCancelIoFileEx.Addr(), uintptr(file), uintptr(unsafe.Pointer(request)), uintptr(unsafe.Pointer(&status)))
-}
-
-// getQueuedCompletionStatusEx returns the number of packets, 0 when the timeout
-// is over. A negative timeout never ends.
-func getQueuedCompletionStatusEx(port windows.Handle, packets []overlappedEntry, timeout time.Duration) (int, error) {
-	ms := uintptr(windows.INFINITE)
-	if timeout == 0 {
-		ms = 0
-	} else if timeout > 0 {
-		ms = uintptr(ceil(timeout, time.Millisecond))
-	}
-	var n uint32
-	ok, _, err := syscall.SyscallN(procGetQueuedCompletionStatusEx.Addr(), uintptr(port), uintptr(unsafe.Pointer(&packets[0])),
-		uintptr(len(packets)), uintptr(unsafe.Pointer(&n)), ms, 0)
-	if ok == 0 {
-		if err == syscall.Errno(windows.WAIT_TIMEOUT) {
-			return 0, nil
-		}
-		return 0, os.NewSyscallError("GetQueuedCompletionStatusEx", err)
-	}
-	return int(n), nil
-}
-
 // notTheSockets reports whether an error of ask has nothing to do with the
 // socket: the system could do it with more memory, or somebody has closed a
 // handle of the selector's own.

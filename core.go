@@ -53,7 +53,7 @@ type backend interface {
 	wait(timeout time.Duration) (over bool, err error)
 
 	// take appends to dst what wait has found, without what is not registered
-	// any more. What it leaves out, the next wait or look sees.
+	// any more, or has been registered anew.
 	take(dst []Ready) ([]Ready, error)
 
 	// wake makes the wait that is in the kernel, or about to enter it, come out
@@ -113,7 +113,8 @@ func ceil(d, unit time.Duration) int64 {
 //   - The leader sleeps until the nearest deadline of all that wait, or an earlier
 //     one of somebody who has left. Who joins with a nearer one gives a signal. The
 //     leader ends the waits whose time is over, so that nobody else needs a timer.
-//   - One event wakes one: the leader. It wakes one more as it leaves.
+//   - One event wakes one: the leader. It wakes one more as it leaves. If nobody has
+//     read yet what is ready, that one finds it as well, and so on.
 //   - A closed selector's resources are freed by Close, or by the leader as it comes
 //     out: until then the kernel's objects stay open, so that their numbers can't be
 //     reused under it.
@@ -124,11 +125,11 @@ type core struct {
 	backend   backend
 	resources resources
 	cleanup   runtime.Cleanup
-	view      *Map
+	view      Map
 
 	// copies says that the wait works on its own copy of the registrations (poll,
 	// select): a change must make it come out. oneShot says that the kernel itself
-	// lets a key rest which it has told of (epoll).
+	// lets a key rest which it has told of (epoll): the backend marks the entry.
 	copies, oneShot bool
 
 	now func() time.Duration // monotonic, but in a test
@@ -169,7 +170,7 @@ const (
 func (s *core) init(b backend, r resources) {
 	s.backend = b
 	s.resources = r
-	s.view = &Map{s}
+	s.view.s = s
 	s.now = monotonic
 	s.open = true
 	s.cleanup = runtime.AddCleanup(s, func(r resources) { r.release() }, r)
@@ -197,7 +198,7 @@ func (s *core) do(call string, fileobj any, f func(fd int, named bool, ferr erro
 	return key, nil
 }
 
-// Register implements [Selector].
+// Register starts to watch a file object; see [Selector.Register].
 func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	return s.do("Register", fileobj, func(fd int, named bool, ferr error) (*SelectorKey, error) {
 		switch {
@@ -228,7 +229,7 @@ func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, 
 	})
 }
 
-// Unregister implements [Selector].
+// Unregister ends the watch of a file object; see [Selector.Unregister].
 func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	return s.do("Unregister", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
 		e, err := s.lookup(fileobj, fd, ferr)
@@ -245,7 +246,8 @@ func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
 	})
 }
 
-// Modify implements [Selector].
+// Modify changes what a file object is watched for, and its data; see
+// [Selector.Modify].
 func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
 	return s.do("Modify", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
 		if s.open && !events.valid() {
@@ -283,7 +285,7 @@ func (s *core) rearm(fd int, e *entry, events EventMask) (err error) {
 	return err
 }
 
-// GetKey implements [Selector].
+// GetKey returns the key of a registered file object; see [Selector.GetKey].
 func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	return s.do("GetKey", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
 		e, err := s.lookup(fileobj, fd, ferr)
@@ -325,10 +327,10 @@ func (s *core) change() uint64 {
 	return s.changes
 }
 
-// rest lets the keys with EventOnce rest that are told of now. Where the kernel
-// doesn't do that by itself, their descriptors are left out until Modify.
+// rest lets the keys with EventOnce rest that are told of now: their descriptors are
+// left out until Modify. A backend whose kernel does that by itself has marked them.
 func (s *core) rest(ready []Ready) {
-	if s.table.once == 0 {
+	if s.table.once == 0 || s.oneShot {
 		return
 	}
 	for _, r := range ready {
@@ -336,21 +338,19 @@ func (s *core) rest(ready []Ready) {
 		if e == nil || e.key != r.Key || e.events&EventOnce == 0 {
 			continue
 		}
-		if !s.oneShot {
-			s.change()
-			s.backend.remove(r.Key.FD, e)
-		}
+		s.change()
+		s.backend.remove(r.Key.FD, e)
 		e.events = EventOnce
 	}
 }
 
-// AppendReady implements [Selector].
+// AppendReady is Select into the caller's slice; see [Selector.AppendReady].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
 	// What is ready at once is returned from here: each return after a system
 	// call costs some nanoseconds, since the processor has forgotten where it
 	// leads to. Epoll's look is flat for the same reason.
 	s.mu.Lock()
-	if !s.open || s.table.once > 0 || s.signalled {
+	if !s.open || s.table.once > 0 && !s.oneShot || s.signalled {
 		return s.begin("AppendReady", dst, timeout, nil)
 	}
 	ready, err := s.backend.look(dst)
@@ -362,13 +362,15 @@ func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) 
 	return s.goOn("AppendReady", dst, err, timeout, nil)
 }
 
-// Select implements [Selector].
+// Select waits until something is ready or a timeout is over; see
+// [Selector.Select].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
 	s.mu.Lock()
 	return s.begin("Select", nil, timeout, nil)
 }
 
-// SelectContext implements [Selector].
+// SelectContext waits until something is ready or a context is done; see
+// [Selector.SelectContext].
 func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	if ctx == nil {
 		panic("selectors: SelectContext with a nil context")
@@ -383,7 +385,6 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 		defer c.core.Store(nil)
 		defer context.AfterFunc(ctx, c.cancel)()
 		s.mu.Lock()
-		c.watched = true
 		ready, err = s.begin("SelectContext", nil, Forever, c)
 	}
 	if err == errCancelled {
@@ -395,13 +396,14 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 // A cancellation ends one wait when its context is done. A context's methods
 // are somebody else's code: they are called between the steps of the wait.
 type cancellation struct {
-	core atomic.Pointer[core]
+	core atomic.Pointer[core] // nil if nobody watches the context
 
 	// Guarded by the core's mutex.
-	watched bool  // cancel will be called
-	done    bool  // the context is done
-	wait    *wait // nil before it blocks, and after
+	done bool  // the context is done
+	wait *wait // nil before it blocks, and after
 }
+
+func (c *cancellation) watched() bool { return c.core.Load() != nil }
 
 func (c *cancellation) cancel() {
 	s := c.core.Load()
@@ -427,7 +429,7 @@ func (s *core) begin(call string, dst []Ready, timeout time.Duration, c *cancell
 	switch {
 	case !s.open:
 		return s.goOn(call, dst, ErrClosed, 0, nil)
-	case c != nil && c.done && !c.watched:
+	case c != nil && c.done && !c.watched():
 		return s.goOn(call, dst, errCancelled, 0, nil)
 	}
 	ready, err := s.peek(dst)
@@ -443,7 +445,9 @@ func (s *core) begin(call string, dst []Ready, timeout time.Duration, c *cancell
 func (s *core) peek(dst []Ready) ([]Ready, error) {
 	ready, err := s.backend.look(dst)
 	if s.signalled {
-		s.backend.wake() // the look may have taken it away from the leader
+		// The look may have taken the wake-up away from the leader.
+		s.signalled = false
+		s.signal()
 	}
 	s.rest(ready[len(dst):])
 	return ready, err
@@ -456,7 +460,7 @@ func (s *core) goOn(call string, dst []Ready, err error, timeout time.Duration, 
 	case err != nil:
 	case s.wakeup:
 		s.wakeup = false
-	case c != nil && !c.watched:
+	case c != nil && !c.watched():
 		err = errUnwatched
 	case c != nil && c.done:
 		err = errCancelled
@@ -552,8 +556,8 @@ func (s *core) newWait() *wait {
 // costs more for each round trip, waits to the millisecond, forgets
 // pressure-stall events, and neither a kqueue nor /dev/poll can be parked on.
 //
-// What time it is, is asked only after a wait that something else than its timeout
-// ended: time.Now stands still in a testing/synctest bubble.
+// What time it is, is not asked after a wait that its timeout ended: time.Now stands
+// still in a testing/synctest bubble.
 func (s *core) lead(w *wait, now time.Duration, dst []Ready) ([]Ready, error) {
 	for {
 		if now >= s.until {
@@ -601,7 +605,8 @@ func (s *core) lead(w *wait, now time.Duration, dst []Ready) ([]Ready, error) {
 			now = s.now()
 		}
 		if over && !signalled && now >= w.deadline {
-			return dst, nil // the system has just looked
+			s.expire(now) // the others as well, whose clock may stand still
+			return dst, nil
 		}
 	}
 }
@@ -623,7 +628,7 @@ func (s *core) expire(now time.Duration) {
 	s.sleepers = slices.DeleteFunc(s.sleepers, over)
 }
 
-// Wakeup implements [Selector].
+// Wakeup ends all waits that are blocked now; see [Selector.Wakeup].
 func (s *core) Wakeup() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -635,9 +640,6 @@ func (s *core) Wakeup() error {
 		return nil
 	}
 	s.leader.end = woken
-	for _, w := range s.sleepers {
-		w.end = woken
-	}
 	s.dismiss()
 	return waitError("Wakeup", s.signal())
 }
@@ -645,6 +647,7 @@ func (s *core) Wakeup() error {
 // dismiss lets all that sleep find out that they have to end.
 func (s *core) dismiss() {
 	for _, w := range s.sleepers {
+		w.end = woken // unless the selector is closed
 		w.turn.Signal()
 	}
 	clear(s.sleepers)
@@ -672,7 +675,8 @@ func (s *core) signal() error {
 	return err
 }
 
-// Close implements [Selector].
+// Close ends all waits and gives back what the selector holds; see
+// [Selector.Close].
 func (s *core) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

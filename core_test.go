@@ -264,8 +264,8 @@ func TestProtocolByChance(t *testing.T) {
 					return
 				}
 				fd := (1 + random.IntN(4)) << slotShift
-				events := EventMask(1 + random.IntN(7))
-				switch action := random.IntN(16); action {
+				events := EventMask(1+random.IntN(7)) | EventOnce*EventMask(random.IntN(2))
+				switch action := random.IntN(22); action {
 				case 0, 1, 2:
 					p.begin([]time.Duration{0, time.Millisecond, 5 * time.Millisecond, Forever}[random.IntN(4)], random.IntN(3) == 0)
 				case 3, 4, 5, 6, 7:
@@ -297,6 +297,12 @@ func TestProtocolByChance(t *testing.T) {
 					p.sleep(time.Duration(random.IntN(3)) * time.Millisecond)
 				case 15:
 					p.settle()
+				case 16, 17, 18, 19:
+					p.failNext([]*int{&p.k.failLook, &p.k.failPrep, &p.k.failWait, &p.k.failTake}[action-16])
+				case 20, 21:
+					if registered[fd] != 0 && !p.k.forgets {
+						p.modify(fd, registered[fd]) // arms it
+					}
 				}
 			}
 			if random.IntN(2) == 0 {

@@ -20,19 +20,21 @@ import (
 
 // A DevpollSelector waits by /dev/poll (poll(4D)). It takes any descriptor
 // that can be polled; regular files are always ready, and a TCP socket that
-// was never connected is never ready. The error of a socket shows as readable
-// and writable (so_poll in sockcommon_sops.c). Who asks for [EventPriority] alone
-// doesn't see it, and beside these two events [EventHangup] shows only once a read
-// has taken the error. A descriptor that the system fails to poll is reported
-// once, as ready for all that was asked for.
+// was never connected is never ready. Each wait costs time in proportion to what is
+// ready, and counts its timeout in milliseconds.
 //
-// EventHangup is refused with an error that matches [errors.ErrUnsupported] where
-// the running kernel has no POLLRDHUP: illumos has it since 2015.
+// The error of a socket shows as readable and writable, until a read takes it. It
+// doesn't show if only [EventPriority] was asked for, and [EventHangup] shows beside
+// the other two only once a read has taken it. If the system fails to poll a
+// descriptor, it is reported once, as ready for all that was asked for.
+//
+// EventHangup is refused with an error that matches [errors.ErrUnsupported] if the
+// running kernel has no POLLRDHUP: illumos has it since 2015.
 type DevpollSelector struct{ devpoll }
 
-// NewDevpollSelector returns a selector that waits by /dev/poll. It fails with
-// an *os.SyscallError where there is none, as in some zones (ENOENT), or the
-// system is out of descriptors.
+// NewDevpollSelector returns a selector that waits by /dev/poll. It fails with an
+// [*os.SyscallError] if there is none, as in some zones (ENOENT), or if the system
+// is out of descriptors.
 func NewDevpollSelector() (*DevpollSelector, error) {
 	fd, err := unix.Open("/dev/poll", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {

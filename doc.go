@@ -63,7 +63,8 @@
 // SelectSelector knows of hang-ups only by the three lists of select(2). There a
 // descriptor that hung up shows as readable, and as writable if the kernel says
 // so. It may not show if it was registered without EventRead. If only
-// [EventPriority] was asked for, a hang-up may not show on kqueue and /dev/poll.
+// [EventPriority] was asked for, a hang-up may not show on systems other than
+// Linux.
 //
 // EventPriority is for exceptional conditions, such as urgent data of a TCP
 // connection. Linux tells some of them once for each event, not by level. The
@@ -89,7 +90,7 @@
 //   - anything with a method Fd() uintptr, such as an EpollSelector or a
 //     KqueueSelector: selectors can be nested.
 //
-// A type of your own gets a SyscallConn method. To embed a net.Conn is not enough:
+// Give a type of your own a SyscallConn method. To embed a net.Conn is not enough:
 // that interface has none. A [crypto/tls.Conn] has none either, since it reads
 // ahead: what it holds back can't be seen from outside.
 //
@@ -148,17 +149,16 @@
 // Once Unregister has returned, no Select that starts later reports the key. A
 // Select that is under way still may.
 //
-// Wakeup ends the waits that are blocked, so that the loop looks at something that
+// Wakeup ends all waits that are blocked, so that the loop looks at something that
 // is no descriptor: a channel, a flag, a signal from [os/signal]. If nobody waits,
 // the next wait returns at once. Close ends all waits with [ErrClosed].
 //
 // What Select returns is a snapshot. A loop that handles one key may unregister or
 // modify another one that is in the same list. Give Unregister and Modify the key
-// itself, and they find out.
+// itself: if it isn't the one any more, they return ErrNotRegistered.
 //
-// One goroutine waits in the kernel for all that wait on a selector. So any number
-// of blocked waits on one selector takes one thread. Other goroutines run
-// meanwhile.
+// A blocked wait takes a thread. Any number of blocked waits on one selector takes
+// one: one goroutine waits in the kernel for all. Other goroutines run meanwhile.
 //
 // # Errors
 //
@@ -180,8 +180,8 @@
 //   - Solaris, illumos: DevpollSelector, PollSelector, SelectSelector.
 //   - AIX: PollSelector, SelectSelector.
 //   - Windows: IOCPSelector, SelectSelector. Only sockets can be registered. All
-//     else, consoles and pipes too, is refused with WSAENOTSOCK. A goroutine that
-//     reads and calls Wakeup serves those: see the example "Stdin" of Wakeup.
+//     else, such as consoles and pipes, is refused with WSAENOTSOCK. A goroutine
+//     that reads and calls Wakeup serves those: see the example "Stdin" of Wakeup.
 //   - Elsewhere (plan9, js, wasip1) the package compiles, and NewDefaultSelector
 //     returns an error that matches errors.ErrUnsupported.
 //

@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -22,18 +23,17 @@ import (
 // last duplicate of the descriptor is closed. If a registered descriptor is
 // closed and a duplicate of it lives on, nobody can take its registration out of
 // the set. When its events come, the selector makes a new set under the same Fd.
-// That costs time in proportion to the registrations. A selector that is nested in
-// another one must be registered there again. A new set needs a free descriptor: a
-// wait that can't have one fails with the system's error, and the next wait tries
-// again.
+// That costs time in proportion to the registrations. If the selector is registered
+// in another one, register it there again. A new set needs a free descriptor:
+// without one the wait fails with the system's error, and the next one tries again.
 //
 // Some drivers take their time to say whether a file is ready: FUSE and CUSE ask
 // their server. Meanwhile the other methods of the same selector may stand still.
 // Other goroutines run on. Give such a file a selector of its own.
 //
-// While the process is stopped (SIGSTOP), Linux counts the time of a wait. Once
-// somebody has asked for Fd, or has registered a regular file for EventPriority, it
-// doesn't.
+// While the process is stopped (SIGSTOP), the time of a wait is counted. It isn't
+// once somebody has asked for Fd, or has registered a regular file (such as
+// /proc/self/mounts) for EventPriority: a stop makes waits longer then.
 type EpollSelector struct {
 	core
 	*epollFiles
@@ -54,8 +54,11 @@ type EpollSelector struct {
 //
 // The set has all registrations but those that the kernel tells once: regular
 // files asked for EventPriority, such as /proc/self/mounts and pressure-stall
-// triggers. The kernel forgets their event when anybody polls them, as whoever
-// polls the set does, and as happens when a set is made anew.
+// triggers. The kernel forgets their event when anybody polls them (psi_trigger_poll,
+// mounts_poll, proc_sys_poll), as whoever polls the set does, and as happens when a
+// registration is made or changed (ep_insert, ep_modify), or a set made anew. A
+// wait polls them beside the set then, by ppoll, which doesn't count the time for which
+// the process is stopped; epoll_wait does.
 //
 // The waker is in the set as well, until somebody asks for Fd: who watches that
 // must not see it.
@@ -74,13 +77,13 @@ type epollEvents struct {
 // fit makes room for the events of n registrations and the waker.
 func (b *epollEvents) fit(n int) {
 	if size := len(b.events); size <= n || size > 64 && size > 8*n {
-		b.events = make([]unix.EpollEvent, n+n/4+2)
+		b.events = make([]unix.EpollEvent, n+n/4+1)
 	}
 }
 
 // NewEpollSelector returns a selector that waits by epoll(7). It fails with an
-// *os.SyscallError where that is not permitted (EPERM and ENOSYS, from a
-// seccomp filter), or out of descriptors (EMFILE, ENFILE) or memory.
+// [*os.SyscallError] if that is not permitted (EPERM or ENOSYS, from a seccomp
+// filter), or if the system is out of descriptors (EMFILE, ENFILE) or memory.
 func NewEpollSelector() (*EpollSelector, error) {
 	k, err := newWaker()
 	if err != nil {
@@ -110,11 +113,10 @@ func NewEpollSelector() (*EpollSelector, error) {
 	return s, nil
 }
 
-// Fd returns the epoll descriptor, which can be registered in another
-// selector. Once the selector is closed it returns ^uintptr(0). The descriptor is
-// readable when something is ready. It doesn't show what is registered for
-// EventPriority and is a regular file: the kernel tells such events once, and the
-// selector's own waits must not miss them.
+// Fd returns the epoll descriptor, which can be registered in another selector,
+// and ^uintptr(0) once the selector is closed. It is readable when something is
+// ready, but for regular files that are registered for EventPriority: Linux tells
+// their events once, and the selector's own waits must not miss them.
 func (s *EpollSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -311,13 +313,12 @@ func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
 	b.n = n
+	var err error
 	if len(s.polled) > ownPolled {
-		var err error
-		if dst, err = s.lookApart(dst); err != nil {
-			return dst, err
-		}
+		dst, err = s.lookApart(dst)
 	}
-	return s.match(dst, b, s.changes)
+	dst, matchErr := s.match(dst, b, s.changes)
+	return dst, cmp.Or(err, matchErr)
 }
 
 // ownPolled is how many of polled are the selector's own.
@@ -341,12 +342,14 @@ func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
 		if e == nil || e.pos&epollOnce == 0 {
 			continue
 		}
-		mask := pollMask(&p) & e.events
-		if p.Revents&unix.POLLNVAL != 0 || mask != 0 && e.events&EventOnce != 0 {
-			s.remove(fd, e) // closed while registered, or about to rest
-		}
-		if p.Revents&unix.POLLNVAL == 0 && mask != 0 {
+		if p.Revents&unix.POLLNVAL != 0 && checkOpen(fd) != nil {
+			s.remove(fd, e) // closed while registered
+		} else if mask := pollMask(&p) & e.events; mask != 0 {
 			dst = append(dst, Ready{e.key, mask})
+			if e.events&EventOnce != 0 {
+				s.remove(fd, e)
+				e.events = EventOnce
+			}
 		}
 	}
 	return dst
@@ -391,9 +394,6 @@ func (s *EpollSelector) waitApart(timeout time.Duration) (over bool, err error) 
 	case nil:
 		return n == 0, nil
 	case unix.EINTR:
-		for i := range s.asleep {
-			s.asleep[i].Revents = 0
-		}
 		return false, nil
 	}
 	return false, os.NewSyscallError("ppoll", err)
@@ -402,16 +402,21 @@ func (s *EpollSelector) waitApart(timeout time.Duration) (over bool, err error) 
 func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
 	if s.apart {
 		dst = s.told(dst, s.asleep[ownPolled:])
-		if s.asleep[0].Revents != 0 && !s.signalled {
+		wakes, set := s.asleep[0].Revents, s.asleep[1].Revents
+		if (wakes|set)&unix.POLLNVAL != 0 {
+			// Somebody closed a descriptor that was not theirs.
+			return dst, os.NewSyscallError("ppoll", unix.EBADF)
+		}
+		if wakes != 0 && !s.signalled {
 			s.drain() // somebody else wrote to it
 		}
-		if s.asleep[1].Revents == 0 {
+		if set == 0 {
 			return dst, nil
 		}
 		s.waits.fit(s.table.n)
 		n, errno := epollPwait(s.set, s.waits.events, 0)
 		if errno != 0 {
-			return dst, nil // the next turn finds it again
+			return dst, os.NewSyscallError("epoll_wait", errno)
 		}
 		s.waits.n, s.since = n, s.changes
 	}
@@ -442,7 +447,7 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 			continue
 		}
 		mask := epollMask[epollIndex(event.Events)] & e.events
-		if event.Events&epollGone == unix.EPOLLERR || e.pos != 0 {
+		if (event.Events&epollGone == unix.EPOLLERR || e.pos != 0) && !e.rests() {
 			mask = s.quiet(fd, e, event.Events, mask)
 		}
 		if mask == 0 || full && e.events&EventOnce == 0 {
@@ -452,8 +457,10 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 			dst = slices.Grow(dst, b.n-i)
 		}
 		dst = append(dst, Ready{e.key, mask})
+		if e.events&EventOnce != 0 {
+			e.events = EventOnce // it rests
+		}
 	}
-	b.n = 0
 	if full {
 		return s.look(dst)
 	}

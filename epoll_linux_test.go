@@ -7,6 +7,7 @@ package selectors
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"testing"
 
@@ -234,4 +235,34 @@ func TestAClosedNumberMayBecomeTheNewSets(t *testing.T) {
 	stillBlocked(t, blocked)
 	wakeup(t, s)
 	wants(t, end(t, blocked))
+}
+
+// Who has many selectors with a descriptor each pays for what is registered.
+func TestAnEpollSelectorWithOneRegistrationTakesAKilobyte(t *testing.T) {
+	const n, groups, limit = 20, 6, 1024
+	r, _ := pipe(t)
+	var kept [n * groups]*EpollSelector
+	defer func() {
+		for _, s := range kept {
+			s.Close()
+		}
+	}()
+	// Some groups also pay for what all share, or for what the runtime needs itself.
+	least := int64(math.MaxInt64)
+	for group := range groups {
+		before := heap()
+		for i := range n {
+			s, err := NewEpollSelector()
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept[group*n+i] = s
+			register(t, s, r.fd, EventRead, nil)
+			s.Select(1)
+		}
+		least = min(least, (heap()-before)/n)
+	}
+	if least > limit {
+		t.Errorf("%d bytes each, want at most %d", least, limit)
+	}
 }

@@ -30,8 +30,12 @@ type fake struct {
 
 	// These are the ways in which kernels differ: whether a wait works on what was
 	// registered when it was prepared, whether an event is forgotten as soon as
-	// somebody has it, and whether a look takes the wake-up away.
-	copies, forgets, takes bool
+	// somebody has it, whether a look takes the wake-up away, and whether the kernel
+	// itself lets a key rest.
+	copies, forgets, takes, one bool
+
+	// The next of each that fails, and how many have.
+	failWait, failTake, failPrep, failLook, failed int
 
 	mu       sync.Mutex
 	interest map[int]entry
@@ -74,7 +78,7 @@ func (k *fake) modify(fd int, old EventMask, e *entry) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("modify")
-	if k.interest[fd].events != old {
+	if k.interest[fd].events != old && !k.one {
 		k.t.Errorf("%d is modified from %v, and has %v", fd, old, k.interest[fd].events)
 	}
 	k.interest[fd] = *e
@@ -131,8 +135,13 @@ func (k *fake) release() {
 // scan finds what is ready among the registrations.
 func (k *fake) scan(interest map[int]entry) map[int]entry {
 	found := make(map[int]entry)
-	for fd, e := range interest {
-		if mask := e.events & k.ready[fd]; mask != 0 {
+	for fd, e := range maps.Clone(interest) {
+		if mask := e.events & allEvents & k.ready[fd]; mask != 0 {
+			if k.one && e.events&EventOnce != 0 {
+				r := e
+				r.events = 0
+				k.interest[fd] = r
+			}
 			e.events = mask
 			found[fd] = e
 			if k.forgets {
@@ -150,15 +159,28 @@ func (k *fake) look(dst []Ready) ([]Ready, error) {
 	if k.takes {
 		k.up = false
 	}
+	if k.failLook > 0 {
+		k.failLook--
+		k.failed++
+		k.mu.Unlock()
+		return dst, errInjected
+	}
 	found := k.scan(k.interest)
 	k.mu.Unlock()
 	return k.match(dst, found)
 }
 
+var errInjected = errors.New("injected")
+
 func (k *fake) prepare() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.use("prepare")
+	if k.failPrep > 0 {
+		k.failPrep--
+		k.failed++
+		return errInjected
+	}
 	k.prepared = maps.Clone(k.interest)
 	return nil
 }
@@ -216,16 +238,33 @@ func (k *fake) wait(timeout time.Duration) (over bool, err error) {
 	k.stop()
 	k.mu.Lock()
 	k.inside, k.owed = false, false
+	if k.failWait > 0 && len(k.found) == 0 {
+		k.failWait--
+		k.failed++
+		k.mu.Unlock()
+		return false, errInjected
+	}
 	k.mu.Unlock()
 	return over && len(k.found) == 0, nil
 }
 
-func (k *fake) take(dst []Ready) ([]Ready, error) { return k.match(dst, k.found) }
+func (k *fake) take(dst []Ready) ([]Ready, error) {
+	dst, _ = k.match(dst, k.found)
+	if k.failTake > 0 {
+		k.failTake--
+		k.failed++
+		return dst, errInjected
+	}
+	return dst, nil
+}
 
 func (k *fake) match(dst []Ready, found map[int]entry) ([]Ready, error) {
 	for fd, f := range found {
 		if e := k.core.table.find(fd); e != nil && e.gen == f.gen && !e.rests() {
-			dst = append(dst, Ready{e.key, f.events})
+			dst = append(dst, Ready{e.key, f.events & allEvents})
+			if k.one && e.events&EventOnce != 0 {
+				e.events = EventOnce
+			}
 		} else if k.forgets {
 			k.mu.Lock()
 			k.taken-- // dropped for a reason
@@ -261,12 +300,13 @@ type fakeWait struct {
 	err     error
 }
 
-func newPlay(t *testing.T, copies, forgets, takes bool) *play {
+func newPlay(t *testing.T, copies, forgets, takes, one bool) *play {
 	k := &fake{
-		t: t, core: new(core), copies: copies, forgets: forgets, takes: takes,
+		t: t, core: new(core), copies: copies, forgets: forgets, takes: takes, one: one,
 		interest: make(map[int]entry), ready: make(map[int]EventMask), changed: make(chan struct{}),
 	}
 	k.core.copies = copies
+	k.core.oneShot = one
 	k.core.init(k, k)
 	// Where monotonic is not time.Now's clock, it doesn't know of the bubble's.
 	began := time.Now()
@@ -277,11 +317,14 @@ func newPlay(t *testing.T, copies, forgets, takes bool) *play {
 // eachPlay runs a play with each sort of kernel, in a bubble whose time stands
 // still as long as anybody can go on.
 func eachPlay(t *testing.T, f func(p *play)) {
-	for kind := range 8 {
-		copies, forgets, takes := kind&1 != 0, kind&2 != 0, kind&4 != 0
-		t.Run(fmt.Sprintf("copies=%v,forgets=%v,takes=%v", copies, forgets, takes), func(t *testing.T) {
+	for kind := range 16 {
+		copies, forgets, takes, one := kind&1 != 0, kind&2 != 0, kind&4 != 0, kind&8 != 0
+		if one && (copies || forgets) {
+			continue
+		}
+		t.Run(fmt.Sprintf("copies=%v,forgets=%v,takes=%v,one=%v", copies, forgets, takes, one), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPlay(t, copies, forgets, takes)
+				p := newPlay(t, copies, forgets, takes, one)
 				f(p)
 				p.close()
 				p.settle()
@@ -320,7 +363,7 @@ func (p *play) begin(timeout time.Duration, withContext bool) *fakeWait {
 		w.done = true
 	}()
 	synctest.Wait()
-	if w.wakeup && !w.done {
+	if w.wakeup && !w.done && p.k.failed == 0 {
 		p.fail("a wait doesn't take the Wakeup from before it")
 	}
 	return w
@@ -388,6 +431,13 @@ func (p *play) wakeup() {
 	synctest.Wait()
 }
 
+// failNext makes the next call of a kind fail.
+func (p *play) failNext(kind *int) {
+	p.k.mu.Lock()
+	*kind = 1
+	p.k.mu.Unlock()
+}
+
 func (p *play) cancel(w *fakeWait) {
 	p.note("cancel")
 	w.cancel()
@@ -433,10 +483,17 @@ func (p *play) settle() {
 		}
 	}
 	ready := false
-	for fd, e := range p.k.interest {
-		ready = ready || e.events&p.k.ready[fd] != 0
+	once := 0
+	for slot, e := p.s.table.next(0); e != nil; slot, e = p.s.table.next(slot + 1) {
+		if e.key.Events&EventOnce != 0 {
+			once++
+		}
+		ready = ready || e.events&allEvents&p.k.ready[slot<<slotShift] != 0
 	}
-	reports, blocked := 0, 0
+	if !p.closed && once != p.s.table.once {
+		p.fail("once is %d, want %d", p.s.table.once, once)
+	}
+	reports, blocked, failures := 0, 0, 0
 	for i, w := range p.waits {
 		reports += len(w.ready)
 		switch {
@@ -455,13 +512,15 @@ func (p *play) settle() {
 				p.fail("wait %d sleeps through a Wakeup", i)
 			}
 		case w.err == nil && len(w.ready) == 0:
-			if w.took < w.timeout && p.wakes == w.woken && !w.wakeup {
+			if w.took < w.timeout && p.wakes == w.woken && !w.wakeup && p.k.failed == 0 {
 				p.fail("wait %d ended for nothing", i)
 			}
 		case w.err != nil && errors.Is(w.err, ErrClosed):
 			if !p.closed {
 				p.fail("wait %d: %v", i, w.err)
 			}
+		case w.err != nil && errors.Is(w.err, errInjected):
+			failures++
 		case w.err != nil:
 			if w.ctx == nil || w.err != w.ctx.Err() {
 				p.fail("wait %d: %v", i, w.err)
@@ -473,6 +532,9 @@ func (p *play) settle() {
 	}
 	if waits := waitsOf(p.s); waits != blocked || p.s.inside != (blocked > 0) || p.s.signalled {
 		p.fail("%d waits, the core has %d, inside=%v, signalled=%v", blocked, waits, p.s.inside, p.s.signalled)
+	}
+	if failures > p.k.failed {
+		p.fail("%d failures, %d injected", failures, p.k.failed)
 	}
 	told := make(map[*SelectorKey]bool)
 	for _, w := range p.waits {

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// An IOCPSelector waits for sockets by an I/O completion port. Each wait costs
-// time in proportion to what is ready. It counts its timeout in half milliseconds
-// from Windows 10 1803 on, before that in ticks of the system's clock, which are
-// 15.6 ms unless somebody asked for finer ones. It takes sockets alone: what is not
-// an open socket (a file, a pipe, a console) is refused with WSAENOTSOCK. The
-// sockets may be on another completion port as well, as those of package net are.
+// An IOCPSelector waits for sockets by an I/O completion port. It takes sockets
+// alone: what is not an open socket (a file, a pipe, a console) is refused with
+// WSAENOTSOCK. The sockets may be on another completion port as well, as those of
+// package net are. Each wait costs time in proportion to what is ready. It counts
+// its timeout in half milliseconds from Windows 10 1803 on, before that in ticks of
+// the system's clock, which are 15.6 ms unless somebody asked for finer ones.
 //
 // A hang-up is a reset or a failed connect. The system tells only what the peer
 // did: a connection that both sides have shut shows as readable and writable, not
@@ -33,7 +33,7 @@ type IOCPSelector struct {
 }
 
 // NewIOCPSelector returns a selector that waits by a completion port. It fails
-// with an *os.SyscallError where the system can't poll sockets that way, or is out
+// with an [*os.SyscallError] if the system can't poll sockets that way, or is out
 // of memory.
 func NewIOCPSelector() (*IOCPSelector, error) {
 	if err := startWinsock(); err != nil {

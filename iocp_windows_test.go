@@ -271,6 +271,20 @@ func TestALookSeesARegistrationThatHasJustReplacedAnother(t *testing.T) {
 	})
 }
 
+// A packet goes by way of the thread that made the request, and that takes its time.
+func TestALookSeesARegistrationBeforeTheOldOnesPacketHasCome(t *testing.T) {
+	s := newIOCP(t)
+	a := writable(t)
+	register(t, s, a, EventRead, nil)
+	now(t, s)
+	unregister(t, s, a)
+	if packets, err := s.port.receive(nil, hang); len(packets) != 1 || err != nil { // here it never comes
+		t.Fatalf("%d packets, %v", len(packets), err)
+	}
+	now(t, s, Ready{register(t, s, a, EventWrite, nil), EventWrite})
+	now(t, s, Ready{modify(t, s, a, EventWrite|EventHangup, nil), EventWrite})
+}
+
 func TestABlockedSelectIsToldOfARegistrationThatReplacesAnother(t *testing.T) {
 	s := newIOCP(t)
 	a, b := tcpPair(t)

@@ -17,28 +17,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A KqueueSelector waits by kqueue(2). A wait that has to block blocks a
-// thread: Go's own poller can't watch a kqueue.
+// A KqueueSelector waits by kqueue(2). Regular files and directories are always
+// ready. What the kernel has no filter for is refused with its error, such as
+// ENODEV for /dev/null on FreeBSD, EINVAL for /dev/tty and FIFOs on macOS and for
+// FIFOs on NetBSD before 10. [SelectSelector] can wait for those. A kqueue, another
+// selector's Fd among them, can be registered for EventRead alone.
 //
-// Regular files and directories are always ready, as they are for poll. What
-// the kernel has no filter for is refused with its error, such as ENODEV for
-// /dev/null on FreeBSD, and EINVAL on macOS for /dev/tty. So is a FIFO with EINVAL
-// on macOS and on NetBSD before 10, where the filters don't know its end.
-// [SelectSelector] can wait for those. A kqueue, another selector's Fd among them,
-// can be registered for EventRead alone.
+// EventPriority is for sockets on macOS, DragonFly and OpenBSD. Register and Modify
+// refuse it for all else, and on FreeBSD and NetBSD, with an error that matches
+// [errors.ErrUnsupported]. If it is asked for alone, a hang-up may not show: ask for
+// EventHangup beside it.
 //
-// EventPriority is for sockets on macOS, DragonFly and OpenBSD. Elsewhere, and
-// for all other descriptors, Register and Modify refuse it with an error that
-// matches [errors.ErrUnsupported]. Asked for alone it may not tell of a hang-up.
-// Ask for EventHangup beside it.
+// EventHangup is for all but terminals on NetBSD. Register and Modify refuse it for
+// those with an error that matches [errors.ErrUnsupported], and a terminal that has
+// hung up is ready for nothing; a pseudoterminal's master shows it. [PollSelector]
+// tells of both.
 //
-// EventHangup is for all but terminals on NetBSD, which don't tell of their end
-// (filt_ttyread): Register and Modify refuse it there with an error that matches
-// [errors.ErrUnsupported], and a terminal that has hung up is ready for nothing,
-// but for a pseudoterminal's master, which shows it. [PollSelector] tells of both.
-// Where the other side of a FIFO or a
-// terminal was gone and is back, FreeBSD may go on telling of the end
-// (filt_piperead before 13, tty_kqops_read_event) until Modify.
+// If the other side of a terminal was gone and is back, FreeBSD may go on telling of
+// the end until Modify; before FreeBSD 13 also of a FIFO.
 //
 // The kernel tells less than Linux does about some descriptors. A TCP socket that
 // was never connected is ready for nothing. On most of these systems a pipe's read
@@ -82,9 +78,9 @@ type kqueueEvents struct {
 // firstEvents is how many there is room for at first.
 const firstEvents = 4
 
-// NewKqueueSelector returns a selector that waits by kqueue(2). It fails with
-// an *os.SyscallError where the system is out of descriptors (EMFILE, ENFILE),
-// kqueues (ENOMEM) or memory.
+// NewKqueueSelector returns a selector that waits by kqueue(2). It fails with an
+// [*os.SyscallError] if the system is out of descriptors (EMFILE, ENFILE), kqueues
+// (ENOMEM) or memory.
 func NewKqueueSelector() (*KqueueSelector, error) {
 	s := new(KqueueSelector)
 	// x/sys has neither kqueue1 nor kqueuex, and a child that is forked
@@ -123,10 +119,10 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 
 // Fd returns the kqueue, which can be registered in another selector for
 // EventRead, and ^uintptr(0) once the selector is closed. It is readable when
-// something is ready, but for regular files, and may be when nothing is any
-// more. A Wakeup that ends a blocked wait can leave it readable, until the next
-// look of any wait: that is one false report for the outer selector. A kqueue is
-// not inherited by a child process.
+// something is ready, but for regular files. It may still be readable when nothing
+// is ready any more. A Wakeup that ends a blocked wait can leave it readable until
+// the next wait looks: that is one false report for the outer selector. A child
+// process doesn't inherit a kqueue.
 func (s *KqueueSelector) Fd() uintptr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -535,7 +531,8 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 //
 // The filters of a socket tell its two directions apart: one that has hung up
 // has both at EV_EOF, and with one at EV_EOF the other must not be taken for
-// ready. All else has one end for both. EV_EOF comes first: beside it fflags
+// ready. All else has one end for both. FreeBSD leaves EV_EOF set when the other side
+// of a FIFO (filt_piperead before 13) or a terminal (tty_kqops_read_event) is back. EV_EOF comes first: beside it fflags
 // has an error number and not NOTE_OOB, and ECONNRESET contains that bit.
 func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0

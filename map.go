@@ -44,12 +44,9 @@ type table struct {
 	objects map[any]*object
 }
 
-const pageSize = 16
+const pageSize = 8
 
-type page struct {
-	entries [pageSize]entry
-	n       int
-}
+type page [pageSize]entry
 
 // find returns the entry of a descriptor, nil if it has none.
 func (t *table) find(fd int) *entry {
@@ -62,7 +59,7 @@ func (t *table) find(fd int) *entry {
 	if p == nil {
 		return nil
 	}
-	if e := &p.entries[slot%pageSize]; e.key != nil {
+	if e := &p[slot%pageSize]; e.key != nil {
 		return e
 	}
 	return nil
@@ -90,8 +87,7 @@ func (t *table) insert(fd int, e *entry) {
 		}
 		*p, t.spare = t.spare, nil
 	}
-	(*p).entries[slot%pageSize] = *e
-	(*p).n++
+	(*p)[slot%pageSize] = *e
 	t.n++
 	t.countOnce(0, e.events)
 }
@@ -100,7 +96,7 @@ func (t *table) insert(fd int, e *entry) {
 func (t *table) remove(fd int) {
 	slot := uint(fd) >> slotShift
 	p := &t.pages[slot/pageSize-t.first]
-	e := &(*p).entries[slot%pageSize]
+	e := &(*p)[slot%pageSize]
 	if o := e.obj; o != nil {
 		o.fds = slices.DeleteFunc(o.fds, func(n int) bool { return n == fd })
 		if len(o.fds) == 0 {
@@ -109,11 +105,13 @@ func (t *table) remove(fd int) {
 	}
 	t.countOnce(e.events, 0)
 	*e = entry{}
-	(*p).n--
 	t.n--
-	if (*p).n == 0 {
-		*p, t.spare = nil, *p
+	for i := range *p {
+		if (*p)[i].key != nil {
+			return
+		}
 	}
+	*p, t.spare = nil, *p
 }
 
 // countOnce notes that a registration's events have changed.
@@ -151,7 +149,7 @@ func (t *table) next(slot int) (int, *entry) {
 		p := t.pages[(slot-first)/pageSize]
 		if p == nil {
 			slot |= pageSize - 1
-		} else if e := &p.entries[slot%pageSize]; e.key != nil {
+		} else if e := &p[slot%pageSize]; e.key != nil {
 			return slot, e
 		}
 	}
@@ -163,14 +161,14 @@ func (t *table) next(slot int) (int, *entry) {
 // *Map and on a zero Map, and may be called from any goroutine.
 type Map struct{ s *core }
 
-// GetMap implements [Selector].
+// GetMap returns a live view of the registrations; see [Selector.GetMap].
 func (s *core) GetMap() *Map {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.open {
 		return nil
 	}
-	return s.view
+	return &s.view
 }
 
 // Len returns the number of registrations.

@@ -10,48 +10,27 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A PollSelector waits by poll(2). Each wait costs time in proportion to the
-// registrations, and counts its timeout in milliseconds. It takes any
-// descriptor; regular files are always ready. Once RLIMIT_NOFILE was lowered below
-// the number of registrations, waits fail with EINVAL.
+// A PollSelector waits by poll(2). It takes any descriptor; regular files are
+// always ready. Each wait costs time in proportion to the registrations, and
+// counts its timeout in milliseconds. Once RLIMIT_NOFILE was lowered below the
+// number of registrations, waits fail with EINVAL.
 //
-// EventHangup is refused where the kernel has no POLLRDHUP, with an error that
-// matches [errors.ErrUnsupported]: Linux has it, FreeBSD from 13 on, and illumos.
-// KqueueSelector has EventHangup on all BSDs.
+// On Linux a stop of the process (SIGSTOP) makes waits longer: its time isn't
+// counted. There a socket that has an unread error, and is registered for
+// EventHangup alone, is looked at every 50 ms.
 //
-// Some kernels tell less to poll, and KqueueSelector does better there:
+// EventHangup is refused with an error that matches [errors.ErrUnsupported] if the
+// kernel has no POLLRDHUP. Linux has it, FreeBSD from 13 on, and illumos.
 //
-//   - macOS fails for devices and directories, and doesn't tell of a FIFO's end:
-//     Register refuses them with EINVAL. [SelectSelector] can wait for those.
-//   - FreeBSD 12 sleeps through the hang-up of a pipe or FIFO that was
-//     registered for nothing that this end can do, such as EventPriority alone.
-//     Every FreeBSD sleeps through that of a terminal that was registered for
-//     neither EventRead nor EventWrite. The next wait finds it (pipe_poll,
-//     ptsdev_poll, ttydev_poll).
-//   - FreeBSD 15, unix stream sockets (uipc_sopoll_stream_or_seqpacket,
-//     unp_soisdisconnected). One whose own writing side is shut shows as hung up
-//     if EventWrite is asked for: don't ask for it while you wait for the answer.
-//     One that has shut both sides itself shows so only then. EventPriority alone
-//     never wakes a wait. The close of a full one's peer doesn't wake who waits
-//     for EventWrite; the next wait finds it.
-//   - DragonFly takes any socket whose own writing side is shut for one that
-//     has hung up, where EventWrite is asked for, and a FIFO has no end and
-//     room on its read end (poll_copyout, filt_fiforead, fifo_kqfilter). Who
-//     asks for EventPriority alone hears of no hang-up.
-//   - NetBSD shows a socket that has hung up as readable and writable alone, so that
-//     who asks for EventPriority alone hears nothing (sodopoll). It sleeps through
-//     the hang-up of a pipe that was registered for EventPriority alone
-//     (pipe_poll). A FIFO has room on its read end, and its write end shows as
-//     writable alone when the reader is gone (fifo_poll).
-//   - illumos shows a socket's error as readable and writable alone as long as
-//     nobody has taken it (so_poll).
+// On macOS and the BSDs KqueueSelector hears more, and takes more files. [What each
+// system can and can't do] has the cases.
+//
+// [What each system can and can't do]: https://github.com/go-selectors/selectors/blob/main/docs/systems.md#macos-and-the-bsds
 type PollSelector struct {
 	core
 	*waker
@@ -80,7 +59,8 @@ type pollFds struct {
 const napTime = 50 * time.Millisecond
 
 // NewPollSelector returns a selector that waits by poll(2). It fails with an
-// *os.SyscallError where that is not permitted, or out of descriptors.
+// [*os.SyscallError] if that is not permitted, or if the system is out of
+// descriptors.
 func NewPollSelector() (*PollSelector, error) {
 	k, err := newWaker()
 	if err != nil {
@@ -191,54 +171,17 @@ func pollFd(fd int, events EventMask) (unix.PollFd, error) {
 	return p[0], nil
 }
 
-// tellsHangup reports whether the running kernel knows pollRDHUP. One that doesn't
-// ignores the bit.
-func tellsHangup() bool {
-	if !asksRDHUP {
-		return pollRDHUP != 0
-	}
-	answer := rdhup.Load()
-	if answer == 0 {
-		answer = askRDHUP()
-		rdhup.Store(answer)
-	}
-	return answer > 0
-}
-
-var rdhup atomic.Int32 // what askRDHUP has found
-
-// askRDHUP polls a socket whose reading side is shut and whose writing side is
-// not, so that it has nothing else to tell. It returns 1 if the kernel knows
-// the bit, -1 if it doesn't, and 0 if there is no socket to ask.
-func askRDHUP() int32 {
-	syscall.ForkLock.RLock()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		unix.CloseOnExec(pair[0])
-		unix.CloseOnExec(pair[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(pair[0])
-	defer unix.Close(pair[1])
-	if unix.Shutdown(pair[0], unix.SHUT_RD) != nil {
-		return 0
-	}
-	p := [1]unix.PollFd{{Fd: int32(pair[0]), Events: pollRDHUP}}
-	if _, _, err := pollWait(p[:], 0); err != nil {
-		return 0
-	}
-	if p[0].Revents&pollRDHUP == 0 {
-		return -1
-	}
-	return 1
-}
-
 // pollMask returns the mask for what the kernel answers. Hang-up and error count
 // as whatever was asked for, but that an error alone of a socket is no hang-up: it
 // lives on.
+//
+// Some kernels tell less. docs/systems.md has what a user sees of it; it comes from
+//
+//   - FreeBSD: pipe_poll, ptsdev_poll, ttydev_poll; from 15 on, of unix sockets,
+//     uipc_sopoll_stream_or_seqpacket and unp_soisdisconnected.
+//   - DragonFly: poll_copyout, filt_fiforead, fifo_kqfilter.
+//   - NetBSD: sodopoll, which has no POLLHUP; pipe_poll, fifo_poll.
+//   - illumos: so_poll in sockcommon_sops.c.
 func pollMask(p *unix.PollFd) (events EventMask) {
 	gone := p.Revents & (unix.POLLERR | unix.POLLHUP)
 	if pollStops {

@@ -14,23 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A SelectSelector waits by select(2). It takes descriptors below FD_SETSIZE
-// alone (1024 on most systems, 65536 on Solaris, 65534 on AIX);
-// Register of others fails with EINVAL. Each wait costs time in proportion to
-// the highest descriptor, and counts its timeout in microseconds.
+// A SelectSelector waits by select(2). It takes descriptors below FD_SETSIZE alone
+// (1024 on most systems, 65536 on Solaris, 65534 on AIX); Register of others fails
+// with EINVAL. Each wait costs time in proportion to the highest descriptor, and
+// counts its timeout in microseconds. On Linux a stop of the process (SIGSTOP) makes
+// waits longer: its time isn't counted.
 //
 // select has no word for a hang-up. It shows as readable, and as writable if the
 // kernel says so. It doesn't show if only EventPriority was asked for, or only
 // EventWrite for the read end of a pipe. EventHangup is refused with an error that
 // matches [errors.ErrUnsupported].
-//
-// FreeBSD 15 shows a unix stream socket whose own writing side is shut
-// as readable where EventWrite is asked for as well, and sleeps through the close
-// of a full one's peer; on DragonFly a FIFO has no end and room on its read
-// end, and a pipe's write end whose reader is gone is in the list for reading
-// alone. On NetBSD a pipe or a terminal that has hung up is ready for whatever was
-// asked for, a FIFO has room on its read end, and its write end shows as writable
-// alone when the reader is gone. KqueueSelector tells of all that.
 type SelectSelector struct {
 	core
 	*waker
@@ -79,9 +72,9 @@ func (f *fdSet) copy(from *fdSet, words int) {
 // empty reports whether no descriptor of a word is in the set.
 func (f *fdSet) empty(word int) bool { return f[word/unixSetWords].Bits[word%unixSetWords] == 0 }
 
-// NewSelectSelector returns a selector that waits by select(2). It fails with
-// an *os.SyscallError where the system is out of descriptors, or has only such
-// as don't fit into select's sets (EINVAL).
+// NewSelectSelector returns a selector that waits by select(2). It fails with an
+// [*os.SyscallError] if the system is out of descriptors, or has only such as
+// don't fit into select's sets (EINVAL).
 func NewSelectSelector() (*SelectSelector, error) {
 	k, err := newWaker()
 	if err != nil {

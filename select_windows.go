@@ -7,7 +7,6 @@ package selectors
 import (
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,10 +14,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A SelectSelector waits by winsock's select. Each wait costs time in
-// proportion to the registrations, and counts its timeout in microseconds, as
-// fine as the system's clock is. It takes any number of sockets, and nothing but
-// sockets: a file, a pipe or a console is refused with WSAENOTSOCK.
+// A SelectSelector waits by winsock's select. It takes any number of sockets, and
+// nothing but sockets: a file, a pipe or a console is refused with WSAENOTSOCK.
+// Each wait costs time in proportion to the registrations, and counts its timeout
+// in microseconds, as fine as the system's clock is.
 //
 // select has no word for a hang-up. It shows as readable, and as writable if the
 // system says so. It doesn't show if only EventPriority was asked for. A failed
@@ -45,7 +44,7 @@ type selectSocket struct {
 }
 
 // NewSelectSelector returns a selector that waits by winsock's select. It fails
-// with an *os.SyscallError where the system is out of memory.
+// with an [*os.SyscallError] if the system is out of memory.
 func NewSelectSelector() (*SelectSelector, error) {
 	if err := startWinsock(); err != nil {
 		return nil, err
@@ -59,20 +58,6 @@ func NewSelectSelector() (*SelectSelector, error) {
 	s.copies = true
 	s.init(s, waker)
 	return s, nil
-}
-
-// startWinsock makes the sockets' functions work. Nothing stops them again, as
-// in package net.
-var startWinsock = sync.OnceValue(func() error {
-	var data windows.WSAData
-	return os.NewSyscallError("WSAStartup", windows.WSAStartup(0x202, &data))
-})
-
-// newSocket returns a datagram socket.
-func newSocket() (windows.Handle, error) {
-	socket, err := windows.WSASocket(windows.AF_INET, windows.SOCK_DGRAM, 0, nil, 0,
-		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
-	return socket, os.NewSyscallError("WSASocket", err)
 }
 
 // A selfConnected is a datagram socket that sends to itself. It hears nobody
@@ -98,9 +83,7 @@ func newSelfConnected() (selfConnected, error) {
 		err = os.NewSyscallError("connect", windows.Connect(socket, itself))
 	}
 	if err == nil {
-		on, n := uint32(1), uint32(0)
-		err = windows.WSAIoctl(socket, fionbio, (*byte)(unsafe.Pointer(&on)), 4, nil, 0, &n, nil, 0)
-		err = os.NewSyscallError("WSAIoctl", err)
+		err = setNonblock(socket)
 	}
 	if err != nil {
 		windows.Closesocket(socket)
@@ -119,24 +102,6 @@ func (w selfConnected) release() { windows.Closesocket(w.socket) }
 
 // soExclusiveAddrUse is SO_EXCLUSIVEADDRUSE of winsock2.h.
 const soExclusiveAddrUse = ^windows.SO_REUSEADDR
-
-// fionbio puts a socket into non-blocking mode.
-const fionbio = 0x8004667e
-
-// checkOpen returns WSAENOTSOCK for what is no open socket. Wine has other
-// errors for some handles that named a socket once and name something else.
-func checkOpen(socket windows.Handle) error {
-	_, err := windows.GetsockoptInt(socket, windows.SOL_SOCKET, soType)
-	switch err {
-	case nil:
-		return nil
-	case windows.WSAENOBUFS, windows.WSAENETDOWN:
-		return os.NewSyscallError("getsockopt", err)
-	}
-	return os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
-}
-
-const soType = 0x1008
 
 // isConnected reports whether a socket has a peer. It leaves the socket's
 // error (SO_ERROR) to the caller, who can't get it twice.

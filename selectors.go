@@ -34,22 +34,20 @@ const (
 	// sysfs attribute or cgroup file.
 	//
 	// It is told apart from EventRead: EventRead doesn't report urgent data
-	// alone, and EventPriority doesn't report ordinary data. (Data that was sent
-	// with MSG_OOB on a unix socket is both on Linux.) Where a system can't tell them apart, Register and Modify
-	// refuse EventPriority with an error that matches
-	// [errors.ErrUnsupported]: KqueueSelector does on FreeBSD and NetBSD,
-	// and on the other systems for what is not a socket. PollSelector and
-	// SelectSelector take it everywhere.
+	// alone, and EventPriority doesn't report ordinary data. On Linux, data that
+	// was sent with MSG_OOB on a unix socket is both.
 	//
-	// Linux forgets a pressure-stall event and a change of /proc/self/mounts
-	// as soon as anybody polls the descriptor (psi_trigger_poll,
-	// mounts_poll), and so with /proc/sys/kernel/hostname (proc_sys_poll). These
-	// are reported once for each event instead of by level. A selector's own wait doesn't lose them, but others take them
-	// away: a nested selector's outer one, and the Go runtime, which polls
-	// whatever [os.Open] and [os.NewFile] give. Open such files by
-	// unix.Open. On EpollSelector, Register and a change of the mask by Modify
-	// poll the descriptor as well (ep_insert, ep_modify), and take an event
-	// that came before and was not reported yet.
+	// If a system can't tell them apart, Register and Modify refuse EventPriority
+	// with an error that matches [errors.ErrUnsupported]: KqueueSelector does on
+	// FreeBSD and NetBSD, and on the other systems for what is not a socket.
+	// PollSelector and SelectSelector take it everywhere.
+	//
+	// Linux forgets a pressure-stall event, and a change of /proc/self/mounts, as
+	// soon as anybody polls the descriptor. These are reported once for each event,
+	// not by level, and don't show on the Fd of a selector. The waits of a selector
+	// don't lose them. The Go runtime takes them away: it polls what [os.Open] and
+	// [os.NewFile] give, so open such files by unix.Open. A registration of the same
+	// descriptor without EventPriority takes them away, too.
 	EventPriority
 
 	// EventHangup: nothing more will come from the other side. It has shut
@@ -58,27 +56,31 @@ const (
 	// side of a terminal is gone.
 	//
 	// It stays, as any level, and it is told also while data that came before
-	// it is unread. Asked for alone it is a pause: neither data nor room for
-	// data ends a wait. A half-close is EventRead and EventHangup, a reset is
-	// every event asked for. A peer's end comes behind all that it wrote: while
-	// the socket's buffers are full and nobody reads, it stays with the peer.
-	// A reset overtakes the data.
+	// it is unread. Ask for it alone to pause: neither data nor room for data ends a
+	// wait then. A half-close is EventRead and EventHangup, a reset is every event
+	// that was asked for. If a socket has an error and lives on (an unread error
+	// queue, an ICMP error), that is every event that was asked for but EventHangup.
 	//
-	// Where a system can't tell a half-close from data, Register and Modify
-	// refuse EventHangup with an error that matches [errors.ErrUnsupported]:
-	// SelectSelector does everywhere, PollSelector and DevpollSelector where
-	// the system has no POLLRDHUP.
+	// A peer's end comes behind all that it wrote: while the socket's buffers are
+	// full and nobody reads, it stays with the peer. A reset overtakes the data.
+	// Your own CloseRead looks like the peer's end on unix: EventHangup and EventRead
+	// show at once and stay, although the peer may still send.
+	//
+	// If a system can't tell a half-close from data, Register and Modify refuse
+	// EventHangup with an error that matches [errors.ErrUnsupported]:
+	// SelectSelector does everywhere, PollSelector and DevpollSelector if the
+	// system has no POLLRDHUP, KqueueSelector for terminals on NetBSD.
 	EventHangup
 
-	// EventOnce is no event but a manner: the key is returned once, by one wait,
-	// to one goroutine, with all that is ready at that moment. Then it rests:
-	// nothing of it is reported, no hang-up either, and it ends no wait, until
-	// Modify arms it again. Modify does so with the same mask too. A hang-up that
-	// came meanwhile is reported after that.
+	// EventOnce is no event but a manner, and is asked for beside others: the key
+	// is returned by one wait, to one goroutine, once, with all that is ready
+	// then. After that it rests. Nothing of it is reported, no hang-up either,
+	// and it ends no wait, until [Selector.Modify] arms it again, with the same
+	// mask too. What is ready then is reported, also if it came meanwhile.
 	//
-	// It makes several goroutines on one selector right: without it two of them
-	// may be told of one descriptor. It goes with at least one event, and is never
-	// in [Ready.Events]. Every selector has it.
+	// Without it, two goroutines that wait on one selector may be told of the same
+	// descriptor. Every selector has it. It is never in [Ready.Events], and alone it
+	// is refused with [ErrInvalidEvents].
 	EventOnce
 
 	allEvents = EventRead | EventWrite | EventPriority | EventHangup
@@ -106,8 +108,14 @@ func (m EventMask) String() string {
 	return strings.Join(names, "|")
 }
 
-// A SelectorKey describes one registration. It is immutable:
-// [Selector.Modify] makes a new one.
+// A SelectorKey describes one registration. It is immutable: [Selector.Modify]
+// makes a new one.
+//
+// Unregister, Modify and GetKey take a key in the place of the file object. It
+// stands for its own registration: if Modify has replaced it, or its registration
+// has ended, they return [ErrNotRegistered], whatever the number names by now.
+// Register and the Try functions refuse a key with [ErrInvalidFileObj]: give them
+// its FileObj.
 type SelectorKey struct {
 	FileObj any       // the file object given to Register
 	FD      int       // its descriptor; on Windows its socket handle
@@ -155,18 +163,19 @@ const Forever = time.Duration(math.MaxInt64)
 // The errors of this package, to be tested for by [errors.Is]. What the system
 // refuses is an [*os.SyscallError] around its error number.
 var (
-	// ErrInvalidEvents: the mask is empty, EventOnce alone, or has unknown bits.
+	// ErrInvalidEvents: the mask is empty, is EventOnce alone, or has unknown bits.
 	ErrInvalidEvents = errors.New("invalid events")
 
 	// ErrInvalidFileObj: not a file object, nil, closed and not registered, or
 	// a number that can't be a descriptor.
 	ErrInvalidFileObj = errors.New("invalid file object")
 
-	// ErrRegistered: Register of a descriptor that has a key.
+	// ErrRegistered: Register of a descriptor that has a key. Most often the number's
+	// earlier owner was closed before it was unregistered.
 	ErrRegistered = errors.New("descriptor is already registered")
 
-	// ErrNotRegistered: Unregister, Modify or GetKey of a descriptor that has
-	// no key.
+	// ErrNotRegistered: Unregister, Modify or GetKey of a descriptor that has no
+	// key, or of a key whose registration has ended or was modified.
 	ErrNotRegistered = errors.New("descriptor is not registered")
 
 	// ErrClosed: the selector is closed, or was never made by a constructor.
@@ -217,26 +226,27 @@ type Selector interface {
 	// A file object is a value of any integer type (a descriptor; on Windows
 	// a socket handle), a [syscall.Conn] (net.Conn, net.Listener,
 	// net.PacketConn and *os.File are), or anything with a method
-	// Fd() uintptr, asked in this order. The descriptor is taken once, and
+	// Fd() uintptr, asked in this order. The descriptor is taken once. It is
 	// never duplicated, never put into another mode, and never closed.
 	//
 	// Register never waits for a blocked Select, and takes effect in it at
-	// once. Where it fails, it leaves nothing behind. Its errors are ErrClosed,
-	// ErrInvalidEvents, ErrInvalidFileObj, ErrRegistered, for EventPriority
-	// errors.ErrUnsupported, and an *os.SyscallError, such as EBADF for a
-	// closed descriptor, EPERM for a regular file under epoll, EINVAL for a
+	// once. If it fails, it leaves nothing behind. Its errors are ErrClosed,
+	// ErrInvalidEvents, ErrInvalidFileObj, ErrRegistered, for EventPriority and
+	// EventHangup errors.ErrUnsupported, and an *os.SyscallError, such as EBADF
+	// for a closed descriptor, EPERM for a regular file under epoll, EINVAL for a
 	// descriptor that doesn't fit into select's sets.
 	Register(fileobj any, events EventMask, data any) (*SelectorKey, error)
 
-	// Unregister ends the watch and returns the key. It succeeds for a
-	// descriptor that was closed, or closed and reused. A Select that starts
-	// after it has returned doesn't report the key. Its errors are ErrClosed,
-	// ErrInvalidFileObj and ErrNotRegistered.
+	// Unregister ends the watch and returns the key. It takes the file object, or
+	// the key itself, and succeeds for a descriptor that was closed, or closed
+	// and reused. A Select that starts after it has returned doesn't report the
+	// key. Its errors are ErrClosed, ErrInvalidFileObj and ErrNotRegistered.
 	Unregister(fileobj any) (*SelectorKey, error)
 
 	// Modify changes the events and the data of a registration and returns
-	// the new key, which keeps the FileObj given to Register. Where the events
-	// are the same it makes no system call.
+	// the new key, which keeps the FileObj given to Register. It takes the file
+	// object, or the key itself. If the events are the same it makes no system
+	// call, but for a key with EventOnce, which it arms again.
 	//
 	// Its errors are ErrClosed, ErrInvalidEvents, ErrInvalidFileObj,
 	// ErrNotRegistered and errors.ErrUnsupported, which change nothing, and
@@ -245,10 +255,15 @@ type Selector interface {
 
 	// Select waits until at least one descriptor is ready or the timeout is
 	// over, and returns every ready descriptor, each once. It waits at least
-	// as long as timeout says, does not block if that is zero or negative, and
-	// blocks without end if it is [Forever]. With nothing registered it waits
-	// all the same. The slice is the caller's. Its errors are ErrClosed and,
-	// where the system is out of memory or descriptors, an *os.SyscallError.
+	// as long as timeout says. If timeout is zero or negative, it looks and
+	// doesn't block. If it is [Forever], it blocks without end. With nothing
+	// registered it waits all the same. The slice is the caller's.
+	//
+	// A blocked wait takes a thread. Any number of blocked waits on one selector
+	// takes one. What is ready is told to at least one of them.
+	//
+	// Its errors are ErrClosed and, if the system is out of memory or descriptors,
+	// an *os.SyscallError.
 	Select(timeout time.Duration) ([]Ready, error)
 
 	// AppendReady is Select into the caller's slice, which may be nil. It
@@ -257,19 +272,19 @@ type Selector interface {
 	AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error)
 
 	// SelectContext waits until something is ready or ctx is done. If ctx is
-	// done it returns ctx.Err(). If ctx is done already it doesn't look. A
-	// descriptor that is found ready as ctx ends is returned with a nil error.
-	// It panics if ctx is nil.
+	// done it returns ctx.Err(). If ctx is done already it doesn't look. If a
+	// descriptor is found ready as ctx ends, it is returned with a nil error.
+	// SelectContext panics if ctx is nil.
 	SelectContext(ctx context.Context) ([]Ready, error)
 
-	// Wakeup ends the waits that are blocked now. If nobody waits, the next wait
-	// returns at once, of whatever kind it is. A wait that Wakeup ends returns
-	// what is ready, perhaps nothing, and a nil error. Several calls before a
-	// wait returns count as one.
+	// Wakeup ends all waits that are blocked now. If none is, the next wait of any
+	// kind returns at once. A wait that Wakeup ends returns what is ready, perhaps
+	// nothing, and a nil error. Several calls before a wait returns count as one.
 	Wakeup() error
 
-	// GetKey returns the key of a registered file object. Its errors are
-	// ErrClosed, ErrInvalidFileObj and ErrNotRegistered.
+	// GetKey returns the key of a registered file object. Given a key, it says
+	// whether that is still the one. Its errors are ErrClosed, ErrInvalidFileObj
+	// and ErrNotRegistered.
 	GetKey(fileobj any) (*SelectorKey, error)
 
 	// GetMap returns a live read-only view of the registrations, nil if the

@@ -74,6 +74,30 @@ func BenchmarkAppendReady(b *testing.B) {
 	})
 }
 
+// Each wait is told of all, and they are armed again one by one.
+func BenchmarkAppendReadyOnce(b *testing.B) {
+	benchmark(b, func(b *testing.B, s Selector, fds []any) {
+		for _, fd := range fds {
+			if _, err := s.Modify(fd, EventRead|EventOnce, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		var ready []Ready
+		for b.Loop() {
+			var err error
+			ready, err = s.AppendReady(ready[:0], Forever)
+			if err != nil || len(ready) != len(fds) {
+				b.Fatalf("%d of %d are ready, %v", len(ready), len(fds), err)
+			}
+			for _, r := range ready {
+				if _, err := s.Modify(r.Key, r.Key.Events, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
 func BenchmarkSelect(b *testing.B) {
 	benchmark(b, func(b *testing.B, s Selector, fds []any) {
 		for b.Loop() {
@@ -83,6 +107,19 @@ func BenchmarkSelect(b *testing.B) {
 			}
 		}
 	})
+}
+
+func BenchmarkNewDefaultSelectorClose(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := NewDefaultSelector()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // benchmark runs a benchmark for each selector with 1, 100 and 1,000

@@ -39,3 +39,5 @@ func situationMaster(t *testing.T) (fd int, slave string) {
 	}
 	return fd, unix.ByteSliceToString(names.slave[:])
 }
+
+const getTermios, setTermios = unix.TIOCGETA, unix.TIOCSETA

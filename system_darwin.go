@@ -50,7 +50,6 @@ var (
 	eventfd           func(count uint, flags int) (int, error)
 	pipe2             func(p []int, flags int) error
 	accept4           func(fd, flags int) (int, unix.Sockaddr, error)
-	clockGettime      = unix.ClockGettime
 	recvNow, sendNow  = recvMsg, sendMsg
 	readNow, writeNow func(fd int, p []byte) (int, error)
 
@@ -58,6 +57,8 @@ var (
 	// (spec_vnops.c, vfs_vnops.c).
 	isReady = selectReady
 )
+
+func clockGettime(clock int32, now *unix.Timespec) error { return unix.ClockGettime(clock, now) }
 
 func refuses(fd int, _ EventMask) bool { return isKqueue(fd) }
 

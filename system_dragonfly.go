@@ -55,10 +55,11 @@ var (
 	eventfd          func(count uint, flags int) (int, error)
 	pipe2            = unix.Pipe2
 	accept4          = unix.Accept4
-	clockGettime     = unix.ClockGettime
 	recvNow, sendNow = recvMsg, sendMsg
 	isReady          = pollReady
 )
+
+func clockGettime(clock int32, now *unix.Timespec) error { return unix.ClockGettime(clock, now) }
 
 func readNow(fd int, p []byte) (int, error)  { return extNow(unix.SYS_EXTPREAD, fd, p) }
 func writeNow(fd int, p []byte) (int, error) { return extNow(unix.SYS_EXTPWRITE, fd, p) }

@@ -53,11 +53,12 @@ var (
 	eventfd           func(count uint, flags int) (int, error)
 	pipe2             = unix.Pipe2
 	accept4           = unix.Accept4
-	clockGettime      = unix.ClockGettime
 	recvNow, sendNow  = recvMsg, sendMsg
 	readNow, writeNow func(fd int, p []byte) (int, error)
 	isReady           = pollReady
 )
+
+func clockGettime(clock int32, now *unix.Timespec) error { return unix.ClockGettime(clock, now) }
 
 func refuses(fd int, _ EventMask) bool { return isKqueue(fd) }
 

@@ -50,12 +50,13 @@ const (
 )
 
 var (
-	eventfd      = unix.Eventfd
-	pipe2        = unix.Pipe2
-	accept4      = unix.Accept4
-	clockGettime = unix.ClockGettime
-	isReady      = pollReady
+	eventfd = unix.Eventfd
+	pipe2   = unix.Pipe2
+	accept4 = unix.Accept4
+	isReady = pollReady
 )
+
+func clockGettime(clock int32, now *unix.Timespec) error { return unix.ClockGettime(clock, now) }
 
 func recvNow(fd int, p []byte) (int, error) {
 	return result(unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0))

@@ -39,10 +39,11 @@ var (
 	eventfd           func(count uint, flags int) (int, error)
 	pipe2             = unix.Pipe2
 	accept4           func(fd, flags int) (int, unix.Sockaddr, error)
-	clockGettime      = unix.ClockGettime
 	recvNow, sendNow  = recvMsg, sendMsg
 	readNow, writeNow func(fd int, p []byte) (int, error)
 	isReady           = pollReady
 )
+
+func clockGettime(clock int32, now *unix.Timespec) error { return unix.ClockGettime(clock, now) }
 
 func refuses(int, EventMask) bool { return false } // nothing tells

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 //
 //   - constructors: what NewDefaultSelector tries, the best one first.
 //   - endsEarly: a wait can end before its time, up to a tick, if something was ready for
-//     a moment meanwhile. clockMonotonic: the clock to ask then, by clockGettime.
+//     a moment meanwhile. clockMonotonic: the clock to ask then, by clockGettime, which is
+//     no variable, or each call would allocate.
 //   - pollRDHUP: poll's bit for a peer that sends nothing more, 0 if there is none.
 //     asksRDHUP: not every version has it. socketsRDHUP: of what is no socket the bit makes
 //     POLLNVAL. pollStops: poll stops at a descriptor that it can't poll, and looks at no
@@ -78,6 +80,51 @@ func monotonic() time.Duration {
 	return time.Duration(now.Nano())
 }
 
+// tellsHangup reports whether the running kernel knows pollRDHUP. One that doesn't
+// ignores the bit.
+func tellsHangup() bool {
+	if !asksRDHUP {
+		return pollRDHUP != 0
+	}
+	answer := rdhup.Load()
+	if answer == 0 {
+		answer = askRDHUP()
+		rdhup.Store(answer)
+	}
+	return answer > 0
+}
+
+var rdhup atomic.Int32 // what askRDHUP has found
+
+// askRDHUP polls a socket whose reading side is shut and whose writing side is
+// not, so that it has nothing else to tell. It returns 1 if the kernel knows
+// the bit, -1 if it doesn't, and 0 if there is no socket to ask.
+func askRDHUP() int32 {
+	syscall.ForkLock.RLock()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(pair[0])
+		unix.CloseOnExec(pair[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	if unix.Shutdown(pair[0], unix.SHUT_RD) != nil {
+		return 0
+	}
+	p := [1]unix.PollFd{{Fd: int32(pair[0]), Events: pollRDHUP}}
+	if _, err := unix.Poll(p[:], 0); err != nil {
+		return 0
+	}
+	if p[0].Revents&pollRDHUP == 0 {
+		return -1
+	}
+	return 1
+}
+
 // slotShift makes a slot in the table of a descriptor.
 const slotShift = 0
 
@@ -130,7 +177,7 @@ func isOpenSocket(fd int) bool {
 // A waker is an eventfd, or a pipe. Every wait watches its end for reading.
 type waker struct {
 	r, w int
-	buf  [512]byte // for drain; a local one escapes under the race detector
+	buf  [32]byte // for drain; a local one escapes under the race detector
 }
 
 func newWaker() (k *waker, err error) {

@@ -13,9 +13,9 @@ import (
 	"sync"
 )
 
-// ErrWouldBlock is what [TryRead], [TryWrite] and [TryAccept] return where
-// nothing can be done at once. It matches EAGAIN (unix.EAGAIN) as well, and on
-// Windows windows.WSAEWOULDBLOCK.
+// ErrWouldBlock is what [TryRead], [TryWrite] and [TryAccept] return if nothing can
+// be done at once. It matches EAGAIN (unix.EAGAIN) as well, on Windows
+// windows.WSAEWOULDBLOCK.
 var ErrWouldBlock error = wouldBlockError{}
 
 type wouldBlockError struct{}
@@ -38,12 +38,12 @@ func (wouldBlockError) Is(target error) bool { return target == errWouldBlock }
 //     that hung up;
 //   - a datagram as far as it fits into p. The rest is lost, and nothing tells of
 //     it. An empty datagram is 0 and nil. So is an empty message of a SEQPACKET
-//     socket on Linux as long as its peer is there; elsewhere that is io.EOF, since
-//     those systems don't tell the two apart;
+//     socket on Linux, as long as its peer is there. Other systems don't tell that
+//     from the end: it is io.EOF;
 //   - 0 and nil if p is empty, without a call of the system.
 //
 // Other errors are an [*os.SyscallError], such as ECONNRESET, and [ErrInvalidFileObj].
-// That of a closed object matches its own as well ([net.ErrClosed], [os.ErrClosed]).
+// The error of a closed object matches [net.ErrClosed] or [os.ErrClosed] as well.
 //
 // It never blocks on a socket, nor on anything else in non-blocking mode: what
 // package os opens and can wait for, the pipes of an exec.Cmd. Standard input is
@@ -78,12 +78,12 @@ func TryRead(fileobj any, p []byte) (n int, err error) {
 // fits it returns 0 and [ErrWouldBlock]. A datagram goes whole or not at all. If p is
 // empty it sends an empty datagram, and to a stream nothing. A full unix datagram
 // socket is ENOBUFS on the BSDs and macOS, which call it ready for writing even so.
-// FreeBSD 15 sends on a SEQPACKET socket as on a stream, since only MSG_EOR ends a
-// message there: use unix.SendmsgN for that.
+// On FreeBSD 15 a SEQPACKET socket is a stream, since only MSG_EOR ends a message:
+// use unix.SendmsgN for that.
 //
 // If nobody reads any more it returns EPIPE. It raises no SIGPIPE for a socket. For a
-// pipe the system may raise it, which a Go program that doesn't ask for it by
-// [os/signal] doesn't notice.
+// pipe the system may raise it. A Go program notices that only if it has asked for
+// SIGPIPE by [os/signal].
 //
 // It never blocks where TryRead doesn't. Elsewhere it uses a call that doesn't
 // block if there is one (on Linux for pipes), or asks poll(2) and then makes one call,
@@ -101,12 +101,13 @@ func TryWrite(fileobj any, p []byte) (n int, err error) {
 }
 
 // TryAccept accepts a connection if there is one, without blocking: Python's
-// accept after setblocking(False). It is for servers that share a listener:
-// if somebody else has taken the connection that a selector has told of, it returns
-// [ErrWouldBlock]. It passes over a connection whose client has left.
+// accept after setblocking(False). If somebody else has taken the connection that a
+// selector has told of, it returns [ErrWouldBlock]. It passes over a connection whose
+// client has left.
 //
 // The connection is a *net.TCPConn or *net.UnixConn as Accept returns it, with package
-// net's defaults (TCP_NODELAY, keep-alive): a listener tells no [net.ListenConfig].
+// net's defaults (TCP_NODELAY, keep-alive), since a listener doesn't tell its
+// [net.ListenConfig].
 // A listener that isn't package net's own is asked by its SyscallConn method, and
 // refused if package net doesn't know its family (vsock); no client is taken then.
 // The errors are those of [TryRead], such as EMFILE if no descriptor is free: the

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The selectors authors. All rights reserved.
 // Use of this source code is governed by a BSD-style license that can be
 // found in the LICENSE file.
-//go:build linux || freebsd
+//go:build linux || freebsd || netbsd
 
 package selectors
 
@@ -127,9 +127,11 @@ func TestTryOfATerminalThatWaitsForMore(t *testing.T) {
 		{vmin: 1, vtime: 0},
 	} {
 		for _, mode := range modes {
-			if !mode.nonblock && (tt.vtime != 0 || tt.vmin > 1 && runtime.GOOS == "freebsd") {
-				// That may block. FreeBSD's poll takes any byte for enough
-				// (ttydisc_read_poll).
+			// NetBSD heeds VTIME in non-blocking mode as well (ttread). FreeBSD's poll
+			// takes any byte for enough (ttydisc_read_poll).
+			waits := tt.vtime != 0 && (!mode.nonblock || runtime.GOOS == "netbsd") ||
+				tt.vmin > 1 && !mode.nonblock && runtime.GOOS == "freebsd"
+			if waits {
 				continue
 			}
 			t.Run(fmt.Sprintf("VMIN %d VTIME %d/%s", tt.vmin, tt.vtime, mode.name), func(t *testing.T) {

@@ -32,15 +32,13 @@ const (
 
 // The first peer is what the others are measured by.
 var peers = []*peer{
-	{name: "selectors", works: byGo, build: inGo},
+	{name: "selectors", works: byGo + "shared once ", build: inGo},
 	{name: "selectors-try", works: "pipes pingpong server ", build: inGo},
-	{name: "go-slice", works: byGo, build: inGo},
+	{name: "go-slice", works: byGo + "shared once ", build: inGo},
 	{name: "go-map", works: byGo, build: inGo},
-	{name: "go-slice-try", works: byGo, build: inGo},
-	{name: "go-map-try", works: byGo, build: inGo},
 	{name: "net", works: "pipes pingpong compute nap server ", build: inGo},
 	{name: "gnet", works: "pingpong server ", build: withGnet},
-	{name: "epoll-c", works: byLoop, build: inC("epoll.c", "")},
+	{name: "epoll-c", works: byLoop + "once ", build: inC("epoll.c", "")},
 	{name: "libev", works: byLoop, build: inC("libev.c", "-lev")},
 	{name: "libevent", works: byLoop, build: inC("libevent.c", "-levent")},
 	{name: "libuv", works: byLoop, build: inC("libuv.c", "-luv")},

@@ -21,7 +21,8 @@ static void control(int op, struct conn *c, unsigned events) {
 void loop_add(struct conn *c) { control(EPOLL_CTL_ADD, c, EPOLLIN); }
 
 void loop_modify(struct conn *c, int events) {
-	control(EPOLL_CTL_MOD, c, (events & READ ? EPOLLIN : 0) | (events & WRITE ? EPOLLOUT : 0));
+	control(EPOLL_CTL_MOD, c, (events & READ ? EPOLLIN : 0) | (events & WRITE ? EPOLLOUT : 0) |
+		(events & HANGUP ? EPOLLRDHUP : 0) | (events & ONCE ? EPOLLONESHOT : 0));
 }
 
 void loop_remove(struct conn *c) { control(EPOLL_CTL_DEL, c, 0); }

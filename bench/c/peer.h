@@ -10,13 +10,13 @@ struct conn {
 	void *watcher; /* the loop's */
 };
 
-enum { READ = 1, WRITE = 2 };
+enum { READ = 1, WRITE = 2, HANGUP = 8, ONCE = 16 };
 
 /* The loop, one file for each library. Every function ends the process on an
    error. */
 void loop_init(void);
 void loop_add(struct conn *c); /* for reading */
-void loop_modify(struct conn *c, int events);
+void loop_modify(struct conn *c, int events); /* HANGUP and ONCE: epoll alone */
 void loop_remove(struct conn *c);
 void loop_flush(void); /* makes the changes that the library puts off */
 void loop_run(void);   /* calls handle for each that is ready, until stop */

@@ -105,13 +105,43 @@ static void pass_on(struct conn *c) {
 	counted();
 }
 
+static void activate(void) {
+	for (int i = 0; i < a; i++)
+		check(write(conns[(long)i * n / a].out, buf, 1) == 1, "write");
+}
+
 static void pipes(double ns) {
 	handle = pass_on;
 	ring(n);
 	add_all(0, n);
-	for (int i = 0; i < a; i++)
-		check(write(conns[(long)i * n / a].out, buf, 1) == 1, "write");
+	activate();
 	printf("%f\n", measure(ns, CPU, run_chunk));
+}
+
+static int resting, armed;
+
+static void pass_on_and_arm(struct conn *c) {
+	if (resting)
+		loop_modify(c, resting);
+	pass_on(c);
+	loop_modify(c, armed);
+}
+
+static double once_cost(double ns, int resting_events, int armed_events) {
+	resting = resting_events;
+	armed = armed_events;
+	for (int i = 0; i < n; i++)
+		loop_modify(&conns[i], armed);
+	return measure(ns, CPU, run_chunk);
+}
+
+static void once(double ns) {
+	handle = pass_on_and_arm;
+	ring(n);
+	add_all(0, n);
+	activate();
+	double by_once = once_cost(ns, 0, READ | ONCE);
+	printf("%f %f\n", by_once, once_cost(ns, HANGUP, READ));
 }
 
 static void count(struct conn *c) {
@@ -289,6 +319,7 @@ static const struct {
 } works[] = {
 	{"pipes", pipes}, {"ready", ready}, {"idle", idle}, {"change", change},
 	{"pingpong", pingpong}, {"server", server}, {"many", many},
+	{"once", once},
 };
 
 int main(int argc, char **argv) {

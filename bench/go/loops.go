@@ -7,7 +7,7 @@
 package main
 
 import (
-	"unsafe"
+	"time"
 
 	"github.com/go-selectors/selectors"
 	"github.com/go-selectors/selectors/bench/measure"
@@ -39,17 +39,24 @@ type loop interface {
 	modify(c *conn, events selectors.EventMask)
 	remove(c *conn)
 
-	// poll waits until something is ready, and calls handle for each.
-	poll()
+	// poll waits until something is ready or the timeout is over, and calls
+	// handle for each.
+	poll(timeout time.Duration)
+}
+
+// A sharer is a loop whose set several goroutines can wait on.
+type sharer interface {
+	loop
+
+	// share returns a loop over the same set, for one more goroutine.
+	share() loop
 }
 
 var loops = map[string]func(handle func(*conn)) loop{
 	"selectors":     newSelectorLoop,
 	"selectors-try": newSelectorLoop,
-	"go-slice":      func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, false)} },
-	"go-map":        func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle, false), map[int]*conn{}} },
-	"go-slice-try":  func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle, true)} },
-	"go-map-try":    func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle, true), map[int]*conn{}} },
+	"go-slice":      func(handle func(*conn)) loop { return &sliceLoop{epoll: newEpoll(handle)} },
+	"go-map":        func(handle func(*conn)) loop { return &mapLoop{newEpoll(handle), map[int]*conn{}} },
 }
 
 // A selectorLoop is the package itself.
@@ -80,27 +87,28 @@ func (l *selectorLoop) remove(c *conn) {
 	measure.Check(err)
 }
 
-func (l *selectorLoop) poll() {
+func (l *selectorLoop) poll(timeout time.Duration) {
 	var err error
-	l.ready, err = l.s.AppendReady(l.ready[:0], selectors.Forever)
+	l.ready, err = l.s.AppendReady(l.ready[:0], timeout)
 	measure.Check(err)
 	for i := range l.ready {
 		l.handle(l.ready[i].Key.Data.(*conn))
 	}
 }
 
+func (l *selectorLoop) share() loop { return &selectorLoop{s: l.s, handle: l.handle} }
+
 // An epoll is what the hand-written loops have in common.
 type epoll struct {
 	fd     int
 	events []unix.EpollEvent
-	try    bool // look without blocking first
 	handle func(*conn)
 }
 
-func newEpoll(handle func(*conn), try bool) epoll {
+func newEpoll(handle func(*conn)) epoll {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	measure.Check(err)
-	return epoll{fd, make([]unix.EpollEvent, 1024), try, handle}
+	return epoll{fd, make([]unix.EpollEvent, 1024), handle}
 }
 
 func (l *epoll) control(op, fd int, events uint32) {
@@ -115,19 +123,22 @@ func (l *epoll) modify(c *conn, events selectors.EventMask) {
 	if events&selectors.EventWrite != 0 {
 		interest |= unix.EPOLLOUT
 	}
+	if events&selectors.EventHangup != 0 {
+		interest |= unix.EPOLLRDHUP
+	}
+	if events&selectors.EventOnce != 0 {
+		interest |= unix.EPOLLONESHOT
+	}
 	l.control(unix.EPOLL_CTL_MOD, c.fd, interest)
 }
 
-func (l *epoll) wait() []unix.EpollEvent {
-	if l.try {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.fd),
-			uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), 0, 0, 0)
-		if errno == 0 && n > 0 {
-			return l.events[:n]
-		}
+func (l *epoll) wait(timeout time.Duration) []unix.EpollEvent {
+	ms := -1
+	if timeout != selectors.Forever {
+		ms = int(timeout.Milliseconds())
 	}
 	for {
-		n, err := unix.EpollWait(l.fd, l.events, -1)
+		n, err := unix.EpollWait(l.fd, l.events, ms)
 		if err != unix.EINTR {
 			measure.Check(err)
 			return l.events[:n]
@@ -154,11 +165,16 @@ func (l *sliceLoop) remove(c *conn) {
 	l.conns[c.fd] = nil
 }
 
-func (l *sliceLoop) poll() {
-	events := l.wait()
+func (l *sliceLoop) poll(timeout time.Duration) {
+	events := l.wait(timeout)
 	for i := range events {
 		l.handle(l.conns[events[i].Fd])
 	}
+}
+
+// share has room for the descriptors that were there once.
+func (l *sliceLoop) share() loop {
+	return &sliceLoop{epoll{l.fd, make([]unix.EpollEvent, 1024), l.handle}, l.conns}
 }
 
 // A mapLoop finds its descriptors in a map.
@@ -177,8 +193,8 @@ func (l *mapLoop) remove(c *conn) {
 	delete(l.conns, c.fd)
 }
 
-func (l *mapLoop) poll() {
-	events := l.wait()
+func (l *mapLoop) poll(timeout time.Duration) {
+	events := l.wait(timeout)
 	for i := range events {
 		l.handle(l.conns[int(events[i].Fd)])
 	}

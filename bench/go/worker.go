@@ -61,6 +61,8 @@ var works = map[string]func(open newLoop, d time.Duration, n, a int) []float64{
 	"nap":      func(open newLoop, d time.Duration, idle, _ int) []float64 { return nap(d, partnerOf(open), idle) },
 	"server":   server,
 	"many":     many,
+	"shared":   shared,
+	"once":     once,
 }
 
 // pipes: a are active, and each passes its byte on to the next.
@@ -77,17 +79,27 @@ func pipes(open newLoop, d time.Duration, n, a int) []float64 {
 	for i := range conns {
 		l.add(&conns[i])
 	}
+	activate(conns, a)
+	return []float64{eventCost(d, l, &events)}
+}
+
+// activate gives a of the pipes a byte.
+func activate(conns []conn, a int) {
 	for i := range a {
-		_, err := unix.Write(conns[i*n/a].out, b)
+		_, err := unix.Write(conns[i*len(conns)/a].out, []byte{0})
 		measure.Check(err)
 	}
-	return []float64{measure.Cost(d, measure.ProcessorTime, func() int {
-		events = 0
-		for events < chunk {
-			l.poll()
+}
+
+// eventCost is what an event costs that the loop's handle counts.
+func eventCost(d time.Duration, l loop, events *int) float64 {
+	return measure.Cost(d, measure.ProcessorTime, func() int {
+		*events = 0
+		for *events < chunk {
+			l.poll(selectors.Forever)
 		}
-		return events
-	})}
+		return *events
+	})
 }
 
 // ring makes n pipes; what is written to out of the one is read from the next.
@@ -111,13 +123,7 @@ func ready(open newLoop, d time.Duration, n, _ int) []float64 {
 	for i := range conns {
 		l.add(&conns[i])
 	}
-	return []float64{measure.Cost(d, measure.ProcessorTime, func() int {
-		events = 0
-		for events < chunk {
-			l.poll()
-		}
-		return events
-	})}
+	return []float64{eventCost(d, l, &events)}
 }
 
 // eventfds makes n descriptors that are ready if count isn't 0.
@@ -140,7 +146,7 @@ func idle(open newLoop, d time.Duration, n, _ int) []float64 {
 	}
 	return []float64{measure.Cost(d, measure.ProcessorTime, func() int {
 		for range chunk {
-			l.poll()
+			l.poll(selectors.Forever)
 		}
 		return chunk
 	})}
@@ -216,7 +222,7 @@ func partnerOf(open newLoop) pinger {
 		},
 		func() {
 			for waiting = true; waiting; {
-				l.poll()
+				l.poll(selectors.Forever)
 			}
 		},
 	}
@@ -305,7 +311,7 @@ func server(open newLoop, _ time.Duration, _, _ int) []float64 {
 	})
 	l.add(listener)
 	for {
-		l.poll()
+		l.poll(selectors.Forever)
 	}
 }
 
@@ -352,7 +358,7 @@ func many(open newLoop, d time.Duration, n, _ int) []float64 {
 				for range chunk {
 					_, err := unix.Write(conns[random.IntN(n)].fd, one)
 					measure.Check(err)
-					l.poll()
+					l.poll(selectors.Forever)
 				}
 				return chunk
 			})
@@ -365,6 +371,40 @@ func many(open newLoop, d time.Duration, n, _ int) []float64 {
 	}
 	of := float64(n)
 	return []float64{register / of / float64(times), wake, unregister / of / float64(times), heap / of, resident / of}
+}
+
+// once: as pipes, but each descriptor rests from when it is told of until its
+// event is handled: by EventOnce, and by hand.
+func once(open newLoop, d time.Duration, n, a int) []float64 {
+	events, b := 0, make([]byte, 1)
+	var resting, armed selectors.EventMask
+	var l loop
+	l = open(func(c *conn) {
+		if resting != 0 {
+			l.modify(c, resting)
+		}
+		_, err := read(c, b)
+		measure.Check(err)
+		_, err = write(c, b)
+		measure.Check(err)
+		l.modify(c, armed)
+		events++
+	})
+	conns := ring(n)
+	for i := range conns {
+		l.add(&conns[i])
+	}
+	activate(conns, a)
+	cost := func() float64 {
+		for i := range conns {
+			l.modify(&conns[i], armed)
+		}
+		return eventCost(d, l, &events)
+	}
+	armed = selectors.EventRead | selectors.EventOnce
+	byOnce := cost()
+	resting, armed = selectors.EventHangup, selectors.EventRead
+	return []float64{byOnce, cost()}
 }
 
 func heapBytes() float64 {

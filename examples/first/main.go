@@ -9,43 +9,31 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
+	"github.com/go-selectors/selectors"
 	"log"
 	"net"
 	"os"
 	"os/signal"
-
-	"github.com/go-selectors/selectors"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 	listener, err := net.Listen("tcp", "127.0.0.1:1234")
-	if err != nil {
-		log.Fatal(err)
-	}
-	sel, err := selectors.NewDefaultSelector()
-	if err == nil {
+	sel, err2 := selectors.NewDefaultSelector()
+	if err = errors.Join(err, err2); err == nil {
 		_, err = sel.Register(listener, selectors.EventRead, nil)
 	}
-	var ready []selectors.Ready
-	for buf := make([]byte, 1000); err == nil; ready, err = sel.SelectContext(ctx) {
+	for buf, ready := make([]byte, 1000), []selectors.Ready(nil); err == nil; ready, err = sel.SelectContext(ctx) {
 		for _, r := range ready {
 			if r.Key.FileObj == listener {
 				if conn, err := selectors.TryAccept(listener); err == nil {
 					log.Println(sel.Register(conn, selectors.EventRead, nil))
 				}
-				continue
-			}
-			switch n, err := selectors.TryRead(r.Key.FileObj, buf); {
-			case err == nil:
+			} else if n, err := selectors.TryRead(r.Key.FileObj, buf); err == nil {
 				log.Printf("%v: %q", r, buf[:n])
-			case errors.Is(err, selectors.ErrWouldBlock): // somebody else was quicker
-			default: // io.EOF if the client has gone, or the connection broke
-				log.Printf("%v: %v", r, err)
+			} else if !errors.Is(err, selectors.ErrWouldBlock) { // io.EOF: it has gone; else it broke
 				sel.Unregister(r.Key)
-				r.Key.FileObj.(io.Closer).Close()
+				log.Println(r, err, r.Key.FileObj.(net.Conn).Close())
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func TestPrintsWhatIsSentUntilCtrlC(t *testing.T) {
 	}
 	says(`(*net.TCPConn): EventRead: "hello"`)
 	c.Close()
-	says("(*net.TCPConn): EventRead: EOF")
+	says("(*net.TCPConn): EventRead EOF <nil>")
 	if runtime.GOOS == "windows" {
 		return // os.Process can't send an interrupt there
 	}
