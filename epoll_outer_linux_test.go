@@ -7,7 +7,6 @@ package selectors
 import (
 	"fmt"
 	"slices"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -58,22 +57,9 @@ func TestANestedSelectorsWakeupsAreItsOwn(t *testing.T) {
 // What the kernel tells once is not lost to a selector's own waits, whatever is
 // in its set that has to be taken out.
 func TestAnEventThatIsToldOnceSurvivesARebuild(t *testing.T) {
-	if !inChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}) {
+	change, child := ownMounts(t)
+	if !child {
 		return
-	}
-	dir := t.TempDir()
-	mounted := false
-	change := func() {
-		var err error
-		if mounted {
-			err = unix.Unmount(dir, 0)
-		} else {
-			err = unix.Mount("none", dir, "tmpfs", 0, "")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		mounted = !mounted
 	}
 	s := openEpoll(t)
 	d := openFile(t, "/proc/self/mounts", unix.O_RDONLY)
@@ -103,9 +89,6 @@ func TestAnEventThatIsToldOnceSurvivesARebuild(t *testing.T) {
 		change()
 		now(t, s, Ready{key, EventPriority})
 		now(t, s)
-	}
-	if mounted {
-		change()
 	}
 }
 

@@ -32,12 +32,13 @@ var (
 	_ interface{ Fd() uintptr }      = (*EpollSelector)(nil)
 )
 
-// sendSignal sends a signal to every thread of the process.
-func sendSignal(sig unix.Signal) {
-	threads, _ := os.ReadDir("/proc/self/task")
-	for _, thread := range threads {
-		if tid, err := strconv.Atoi(thread.Name()); err == nil {
-			unix.Tgkill(os.Getpid(), tid, sig)
+func init() {
+	sendSignal = func(sig unix.Signal) { // to every thread
+		threads, _ := os.ReadDir("/proc/self/task")
+		for _, thread := range threads {
+			if tid, err := strconv.Atoi(thread.Name()); err == nil {
+				unix.Tgkill(os.Getpid(), tid, sig)
+			}
 		}
 	}
 }

@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// sendSignal sends a signal to the process. Linux has a better one.
+var sendSignal = func(sig unix.Signal) { unix.Kill(os.Getpid(), sig) }
+
 // signals sends signals to the process, or its threads, until the test ends.
 func signals(t *testing.T) {
 	caught := make(chan os.Signal, 1)
