@@ -142,6 +142,23 @@ func TestDeadlineAsAnEventArrives(t *testing.T) {
 	})
 }
 
+func TestATimeoutEndsItsWaitBesideALongerOne(t *testing.T) {
+	for _, longer := range []time.Duration{time.Hour, Forever} {
+		eachPlay(t, func(p *play) {
+			old := p.begin(longer, false)
+			p.open() // it sleeps
+			w := p.begin(time.Second, false)
+			for range 3 { // out, and in again until then
+				p.open()
+			}
+			p.sleep(time.Second)
+			p.settle()
+			p.ended(w, 0, nil)
+			p.asleep(old)
+		})
+	}
+}
+
 func TestRegistrationReachesABlockedWait(t *testing.T) {
 	for _, gates := range []int{0, 1} {
 		eachPlay(t, func(p *play) {

@@ -331,6 +331,7 @@ func TestAWakerThatIsFullWakes(t *testing.T) {
 			t.Skip("this selector is woken by an event of the kernel's")
 		}
 		k := own.wakerOf()
+		b := observe(s)
 		blocked := startSelect(s, Forever)
 		core := coreOf(s)
 		core.mu.Lock() // nobody drains it
@@ -350,6 +351,51 @@ func TestAWakerThatIsFullWakes(t *testing.T) {
 		wakeup(t, s)
 		wants(t, end(t, blocked))
 		idle(t, s)
+		if n := b.turns.Load(); n > few {
+			t.Errorf("%d turns of two waits", n)
+		}
+	})
+}
+
+// Nobody goes round for what was closed while it was registered, whether or not its
+// file lives on in a duplicate and is ready.
+func TestAWaitSleepsBesideADescriptorThatWasClosedWhileRegistered(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		r, w := pipe(t)
+		key := register(t, s, r.fd, EventRead, nil)
+		for _, lives := range []bool{false, true} {
+			for _, early := range []bool{true, false} { // closed before the wait
+				b := observe(s)
+				var blocked <-chan answer
+				if !early {
+					blocked = startSelect(s, Forever)
+				}
+				stale, staleW := pipe(t)
+				register(t, s, stale.fd, EventRead, "stale")
+				if lives {
+					dup(t, stale, 0)
+				}
+				stale.close()
+				if lives {
+					unregister(t, s, stale.fd)
+					fill(t, staleW)
+				}
+				if early {
+					blocked = startSelect(s, Forever)
+				}
+				stillBlocked(t, blocked)
+				stillBlocked(t, blocked)
+				if n := b.turns.Load(); n > few {
+					t.Errorf("its file lives on=%v, closed before the wait=%v: %d turns", lives, early, n)
+				}
+				fill(t, w)
+				wants(t, end(t, blocked), Ready{key, EventRead})
+				empty(t, r)
+				if !lives {
+					unregister(t, s, stale.fd)
+				}
+			}
+		}
 	})
 }
 
