@@ -251,7 +251,7 @@ func (p *afdPort) cancel(i uint32) {
 // receive takes packets. It returns the buffer, which has grown until not all of
 // it was needed. A negative timeout never ends.
 func (p *afdPort) receive(buf []overlappedEntry, timeout time.Duration) ([]overlappedEntry, error) {
-	for buf = slices.Grow(buf[:0], 64); ; timeout = 0 {
+	for buf = slices.Grow(buf[:0], 8); ; timeout = 0 {
 		room := buf[len(buf):cap(buf)]
 		n, err := getQueuedCompletionStatusEx(p.handle, room, timeout)
 		for i := range room[:n] {

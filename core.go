@@ -75,9 +75,8 @@ type resources interface {
 // seconds that macOS and 32-bit Linux take. The core goes on with the rest.
 const maxWait = 24 * time.Hour
 
-// ceil returns d in units, rounded up: nothing else keeps a wait from ending
-// early, since the system's word is taken for it that a timeout is over, but for
-// endsEarly.
+// ceil returns d in units, rounded up. Nothing else keeps a wait from ending early,
+// since the system is believed that a timeout is over, but where it endsEarly.
 func ceil(d, unit time.Duration) int64 {
 	if d <= 0 {
 		return 0
@@ -306,12 +305,12 @@ func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
 		return nil, ferr
 	}
 	e := s.table.find(fd)
-	if e == nil || isKey(fileobj) && e.key != fileobj {
+	switch {
+	case e == nil, isKey(fileobj) && e.key != fileobj:
 		return nil, ErrNotRegistered
-	}
-	// Where slotShift is not 0, neighbouring numbers share an entry. A socket's
-	// is the first of them, whatever a caller wrote to the key.
-	if fd%(1<<slotShift) != 0 && e.key.FD != fd {
+	case fd%(1<<slotShift) != 0 && e.key.FD != fd:
+		// Where slotShift is not 0, neighbouring numbers share an entry. A socket's
+		// is the first of them, whatever a caller wrote to the key.
 		return nil, ErrNotRegistered
 	}
 	return e, nil
@@ -552,9 +551,8 @@ func (s *core) newWait() *wait {
 // A blocked system call keeps its P, the right to run Go code, until the
 // runtime's monitor takes it away, which can be milliseconds later. At
 // GOMAXPROCS=1 nobody else would run meanwhile, so lead lets all others run
-// first. To park in the runtime's own poller would free the P at once, but it
-// costs more for each round trip, waits to the millisecond, forgets
-// pressure-stall events, and neither a kqueue nor /dev/poll can be parked on.
+// first. The runtime's own poller would free the P at once, but costs more for each
+// round trip, waits to the millisecond, and can watch neither kqueue nor /dev/poll.
 //
 // What time it is, is not asked after a wait that its timeout ended: time.Now stands
 // still in a testing/synctest bubble.
