@@ -12,7 +12,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -379,36 +378,6 @@ func TestAFilterThatRefusesPreadv2CostsNothingButSpeed(t *testing.T) {
 			t.Run("sockets", TestASocketsModeDoesntMatter)
 		})
 	}
-}
-
-// underStrace runs a test again under strace, and reports whether this is that. The
-// other time it returns what strace has written.
-func underStrace(t *testing.T, args ...string) (again bool, log string) {
-	t.Helper()
-	const mark = "SELECTORS_STRACE"
-	if os.Getenv(mark) != "" {
-		return true, ""
-	}
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed")
-	}
-	path := filepath.Join(t.TempDir(), "log")
-	args = append(args, "-f", "-qq", "-o", path, executable(t), "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd := exec.Command(strace, args...)
-	cmd.Env = append(os.Environ(), mark+"=1")
-	out, err := cmd.CombinedOutput()
-	if bytes.Contains(out, []byte("PTRACE")) {
-		t.Skipf("strace doesn't work here: %s", out)
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return false, string(text)
 }
 
 // Every call that Try makes fails by turns with EINTR.
