@@ -304,12 +304,17 @@ func TestAConstructorWithNothingFreeButAStandardDescriptorFailsAndLeavesNoneBehi
 			}
 			r, _ := pipe(t)
 			taken := takeAll(t, r)
-			for missing := range 3 {
-				kept := taken[len(taken)-1] // its number takes the standard file meanwhile
-				if err := unix.Dup2(missing, kept.fd); err != nil {
-					t.Fatal(err)
+			for _, missing := range [][]int{{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}} {
+				// Others' numbers take the standard files meanwhile.
+				kept := taken[len(taken)-len(missing):]
+				for i, fd := range missing {
+					if err := unix.Dup2(fd, kept[i].fd); err != nil {
+						t.Fatal(err)
+					}
 				}
-				unix.Close(missing)
+				for _, fd := range missing {
+					unix.Close(fd)
+				}
 				var s Selector
 				var errs []error
 				var left [][]int
@@ -328,8 +333,10 @@ func TestAConstructorWithNothingFreeButAStandardDescriptorFailsAndLeavesNoneBehi
 				if s != nil {
 					s.Close()
 				}
-				if err := unix.Dup2(kept.fd, missing); err != nil {
-					t.Fatal(err)
+				for i, fd := range missing {
+					if err := unix.Dup2(kept[i].fd, fd); err != nil {
+						t.Fatal(err)
+					}
 				}
 				for i := range len(errs) {
 					taken[i] = dup(t, r, 0)
