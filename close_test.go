@@ -147,3 +147,24 @@ func TestGoroutinesAreBackToTheirNumberAfterClose(t *testing.T) {
 		})
 	}
 }
+
+func TestACloseThatTheSystemRefusedToTellOfCanBeRepeated(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		c := coreOf(s)
+		b := &refusing{backend: c.backend}
+		c.backend = b
+		blocked := startSelect(s, Forever)
+		stillBlocked(t, blocked)
+		b.refuses.Store(true)
+		if err := s.Close(); err != errRefused {
+			t.Errorf("Close = %v, want %v", err, errRefused)
+		}
+		b.refuses.Store(false)
+		if err := s.Close(); err != nil {
+			t.Errorf("the second Close = %v", err)
+		}
+		if a := end(t, blocked); !errors.Is(a.err, ErrClosed) {
+			t.Errorf("the wait ends with %v", a.err)
+		}
+	})
+}

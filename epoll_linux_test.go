@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -114,7 +116,7 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 	const n = 4
 	c := startSelects(s, Forever, n)
 	unseen := func() { // an event of nobody that was gone before the blocked waits found it
-		stillBlocked(t, c) // in the kernel by now, most often
+		inKernel(s.set)
 		s.mu.Lock()
 		err := s.rebuild()
 		s.mu.Unlock()
@@ -128,7 +130,8 @@ func TestWaitsThatBlockOnTheOldEpollSetAreStillWoken(t *testing.T) {
 		dup(t, stale, 0)
 		stale.close()
 		unregister(t, s, stale.fd)
-		fill(t, w) // the blocked waits find the event of nobody
+		inKernel(s.set)
+		fill(t, w) // the blocked wait finds the event of nobody
 		stillBlocked(t, c)
 		now(t, s)
 		quiet(t, s)
@@ -264,5 +267,241 @@ func TestAnEpollSelectorWithOneRegistrationTakesAKilobyte(t *testing.T) {
 	}
 	if least > limit {
 		t.Errorf("%d bytes each, want at most %d", least, limit)
+	}
+}
+
+// Who watches the descriptor of a selector doesn't see the Wakeups of its waits.
+func TestANestedSelectorsWakeupsAreItsOwn(t *testing.T) {
+	for _, early := range []bool{true, false} { // Fd was asked for before the wait, or during it
+		eachOf(t, linuxSelectors, func(t *testing.T, outer Selector) {
+			inner := openEpoll(t)
+			r, w := pipe(t)
+			key := register(t, inner, r.fd, EventRead, nil)
+			var outerKey *SelectorKey
+			if early {
+				outerKey = register(t, outer, inner, EventRead, nil)
+			}
+			b := observe(inner)
+			blocked := startSelects(inner, Forever, 2)
+			await(t, &b.turns, 1)
+			if !early {
+				outerKey = register(t, outer, inner, EventRead, nil)
+				// The waits sleep on the set of before until they were told.
+				eventually("the waits come over", func() bool { return b.turns.Load() >= 2 && !up(inner) })
+			}
+			open := b.hold()
+			wakeup(t, inner)
+			await(t, &b.held, 1)
+			for range 10 {
+				now(t, outer) // while the wake-up is up
+			}
+			open()
+			for range 2 {
+				wants(t, end(t, blocked))
+			}
+			waiting := startSelect(outer, Forever)
+			for range 100 {
+				blocked = startSelect(inner, Forever)
+				wakeup(t, inner)
+				wants(t, end(t, blocked))
+			}
+			fill(t, w)
+			wants(t, end(t, waiting), Ready{outerKey, EventRead})
+			now(t, inner, Ready{key, EventRead})
+		})
+	}
+}
+
+// What the kernel tells once is not lost to a selector's own waits, whatever is
+// in its set that has to be taken out.
+func TestAnEventThatIsToldOnceSurvivesARebuild(t *testing.T) {
+	change, child := ownMounts(t)
+	if !child {
+		return
+	}
+	s := openEpoll(t)
+	d := openFile(t, "/proc/self/mounts", unix.O_RDONLY)
+	key := register(t, s, d.fd, EventPriority, nil)
+	for round := range 20 {
+		var blocked <-chan answer
+		if round%2 == 0 {
+			blocked = startSelect(s, Forever)
+		}
+		// A look, and each wait, meets the stale event first.
+		change()
+		poison(t, s)
+		if blocked != nil {
+			// It may come out while the stale one is registered still.
+			a := end(t, blocked)
+			a.ready = slices.DeleteFunc(a.ready, func(r Ready) bool { return r.Key.Data == "stale" })
+			wants(t, a, Ready{key, EventPriority})
+		} else {
+			within(t, fmt.Sprint("Select in round ", round), func() {
+				ready, err := s.Select(Forever)
+				wants(t, answer{ready, err}, Ready{key, EventPriority})
+			})
+		}
+		now(t, s)
+
+		poison(t, s)
+		change()
+		now(t, s, Ready{key, EventPriority})
+		now(t, s)
+	}
+}
+
+// A wait makes the set anew, and those that sleep notice nothing.
+func TestManyWaitsMakeASetAnewOnce(t *testing.T) {
+	const waits = 64
+	s := openEpoll(t)
+	r, w := pipe(t)
+	key := register(t, s, r.fd, EventRead, nil)
+	stale, staleW := pipe(t)
+	register(t, s, stale.fd, EventRead, "stale")
+	dup(t, stale, 0)
+	stale.close()
+	unregister(t, s, stale.fd)
+	b := observe(s)
+	blocked := startSelects(s, Forever, waits)
+	await(t, &b.turns, 1)
+	before := changesOf(s)
+	fill(t, staleW)
+	await(t, &b.turns, 2)
+	if n := changesOf(s) - before; n != 1 {
+		t.Errorf("%d waits made the set anew %d times", waits, n)
+	}
+	stillBlocked(t, blocked)
+	if n := b.turns.Load(); n > few {
+		t.Errorf("%d turns", n)
+	}
+	fill(t, w)
+	wants(t, end(t, blocked), Ready{key, EventRead})
+}
+
+func changesOf(s Selector) uint64 {
+	c := coreOf(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changes
+}
+
+func TestASelectorThatIsToldToWatchItselfIsStillWoken(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		for _, early := range []bool{false, true} {
+			t.Run(fmt.Sprintf("full=%v,early=%v", full, early), func(t *testing.T) {
+				s := openEpoll(t)
+				r, _ := pipe(t)
+				var blocked <-chan answer
+				if early {
+					blocked = startSelect(s, Forever)
+					stillBlocked(t, blocked)
+				}
+				if full {
+					takeAll(t, r)
+				}
+				for _, events := range []EventMask{EventRead, EventRead | EventPriority} {
+					if _, err := s.Register(s, events, nil); !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EMFILE) {
+						t.Errorf("Register(itself, %v): %v", events, err)
+					}
+				}
+				if !early {
+					blocked = startSelect(s, Forever)
+					stillBlocked(t, blocked)
+				}
+				wakeup(t, s)
+				wants(t, end(t, blocked))
+			})
+		}
+	}
+}
+
+// From when Fd was asked for the first time, waits block elsewhere.
+func TestWaitsThatBeginAfterFdAreWoken(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		ask  func(s *EpollSelector)
+	}{
+		{"Fd", func(s *EpollSelector) { s.Fd() }},
+		{"Fd during a wait", func(s *EpollSelector) {
+			blocked := startSelect(s, Forever)
+			inKernel(s.set)
+			s.Fd()
+			stillBlocked(t, blocked)
+			wakeup(t, s)
+			wants(t, end(t, blocked))
+		}},
+		{"Fd during two waits", func(s *EpollSelector) {
+			blocked := startSelects(s, Forever, 2)
+			inKernel(s.set)
+			s.Fd()
+			stillBlocked(t, blocked)
+			wakeup(t, s)
+			for range 2 {
+				wants(t, end(t, blocked))
+			}
+		}},
+		{"a file that the kernel tells once", func(s *EpollSelector) {
+			d := openFile(t, "/proc/self/mounts", unix.O_RDONLY)
+			if _, err := s.Register(d.fd, EventPriority, nil); err == nil {
+				unregister(t, s, d.fd)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := openEpoll(t)
+			r, w := pipe(t)
+			key := register(t, s, r.fd, EventRead, nil)
+			tt.ask(s)
+			for range 3 {
+				for _, kind := range waitKinds {
+					if strings.Contains(kind.name, "0") || strings.Contains(kind.name, "-1") {
+						continue
+					}
+					blocked := start(s, func() ([]Ready, error) { return kind.wait(s) })
+					stillBlocked(t, blocked)
+					wakeup(t, s)
+					wants(t, end(t, blocked))
+				}
+				idle(t, s)
+				blocked := startSelect(s, Forever)
+				fill(t, w)
+				wants(t, end(t, blocked), Ready{key, EventRead})
+				empty(t, r)
+			}
+			blocked := startSelect(s, Forever)
+			s.Close()
+			if a := end(t, blocked); !errors.Is(a.err, ErrClosed) {
+				t.Errorf("Select = %v", a.err)
+			}
+		})
+	}
+}
+
+func TestEpollRefusesItsOwnWakerWithEEXIST(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		for _, blocks := range []bool{false, true} {
+			s := openEpoll(t)
+			if asked {
+				s.Fd()
+			}
+			var blocked <-chan answer
+			if blocks {
+				blocked = startSelect(s, Forever)
+				inKernel(s.set)
+			}
+			for _, events := range []EventMask{EventRead, EventWrite | EventOnce, EventPriority} {
+				key, err := s.Register(s.r, events, nil)
+				refused(t, err, unix.EEXIST, "Register", "int", s.r)
+				if key != nil || s.GetMap().Len() != 0 {
+					t.Errorf("there is the key %v", key)
+				}
+			}
+			if blocked == nil {
+				blocked = startSelect(s, Forever)
+			}
+			wakeup(t, s)
+			wants(t, end(t, blocked))
+			idle(t, s)
+		}
 	}
 }

@@ -15,6 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var selectorsUnderTest = []selectorUnderTest{
+	{"KqueueSelector", generic(NewKqueueSelector)},
+	{"PollSelector", generic(NewPollSelector)},
+	{"SelectSelector", generic(NewSelectSelector)},
+}
+
+var (
+	_ func() (*KqueueSelector, error) = NewKqueueSelector
+	_ Selector                        = (*KqueueSelector)(nil)
+	_ interface{ Fd() uintptr }       = (*KqueueSelector)(nil)
+)
+
 // What a registration is watched by. A companion is there for the end alone, and
 // is told once.
 func TestKqueueKnotes(t *testing.T) {

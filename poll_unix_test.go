@@ -126,3 +126,19 @@ func pollTake(t *testing.T, s *PollSelector, invalid ...int) []Ready {
 	}
 	return got
 }
+
+// FreeBSD 12 has no POLLRDHUP, and 13 got it during its life.
+func TestPollTellsHangupWhereTheKernelDoes(t *testing.T) {
+	has := tellsHangup()
+	switch {
+	case asksRDHUP && situationRelease == 13:
+		t.Skip("it depends on the update")
+	case asksRDHUP && situationRelease == 0:
+		t.Skip("it depends on the system's release")
+	case has != (pollRDHUP != 0 && (!asksRDHUP || situationRelease > 13)):
+		t.Errorf("release %d: %v", situationRelease, has)
+	}
+	if again := tellsHangup(); again != has {
+		t.Error("the answer changes")
+	}
+}

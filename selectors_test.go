@@ -7,455 +7,307 @@ package selectors
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"iter"
+	"math"
 	"net"
 	"os"
-	"runtime"
-	"runtime/debug"
-	"slices"
+	"reflect"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// These tests hold the contract, through exported names, on every selector that
-// the system has. Only that a wait is blocked can't be told by those. They need
-// TCP on 127.0.0.1 and nothing else: no file, no other program, no name service.
-//
-// selectorsUnderTest, in the test files of the systems, lists the selectors in
-// the order in which NewDefaultSelector tries them.
+// The compiler checks every name and signature.
+var (
+	_ Selector = (fullSelector)(nil)
+	_ interface {
+		Register(fileobj any, events EventMask, data any) (*SelectorKey, error)
+		Unregister(fileobj any) (*SelectorKey, error)
+		Modify(fileobj any, events EventMask, data any) (*SelectorKey, error)
+		Select(timeout time.Duration) ([]Ready, error)
+		AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error)
+		SelectContext(ctx context.Context) ([]Ready, error)
+		Wakeup() error
+		GetKey(fileobj any) (*SelectorKey, error)
+		GetMap() *Map
+		Close() error
+	} = (Selector)(nil)
+	_ func() (Selector, error) = NewDefaultSelector
 
-type selectorUnderTest struct {
-	name string
-	open func() (Selector, error)
+	_               = SelectorKey{FileObj: any(nil), FD: int(0), Events: EventMask(0), Data: any(nil)}
+	_               = Ready{Key: (*SelectorKey)(nil), Events: EventMask(0)}
+	_ error         = ErrInvalidEvents
+	_ error         = ErrInvalidFileObj
+	_ error         = ErrRegistered
+	_ error         = ErrNotRegistered
+	_ error         = ErrClosed
+	_ time.Duration = Forever
+	_ fmt.Stringer  = EventMask(0)
+
+	_ func(*Map) int                          = (*Map).Len
+	_ func(*Map, any) (*SelectorKey, bool)    = (*Map).Get
+	_ func(*Map) iter.Seq2[int, *SelectorKey] = (*Map).All
+	_ func(*Map) iter.Seq[int]                = (*Map).Keys
+	_ func(*Map) iter.Seq[*SelectorKey]       = (*Map).Values
+)
+
+// fullSelector has every method of the contract: that it is a Selector shows
+// that Selector asks for no other.
+type fullSelector interface {
+	Register(fileobj any, events EventMask, data any) (*SelectorKey, error)
+	Unregister(fileobj any) (*SelectorKey, error)
+	Modify(fileobj any, events EventMask, data any) (*SelectorKey, error)
+	Select(timeout time.Duration) ([]Ready, error)
+	AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error)
+	SelectContext(ctx context.Context) ([]Ready, error)
+	Wakeup() error
+	GetKey(fileobj any) (*SelectorKey, error)
+	GetMap() *Map
+	Close() error
 }
 
-// Nothing here is bound to be quick. Only what hangs takes as long as hang.
-const hang = time.Minute
-
-// Selectors have buffers of 64, 128 and so on.
-const many = 150
-
-// settle is for something to happen that must not. Where that would take longer
-// the tests still hold, and find nothing.
-const settle = 5 * time.Millisecond
-
-// TestMain lets many of the tests that run side by side do so: they wait most of
-// their time. The flag -parallel still decides.
-func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8")
-	os.Exit(m.Run())
+func TestEventsHaveTheirValues(t *testing.T) {
+	if EventRead != 1 || EventWrite != 2 || EventPriority != 4 || EventHangup != 8 || EventOnce != 16 {
+		t.Errorf("EventRead, EventWrite, EventPriority, EventHangup, EventOnce = %d, %d, %d, %d, %d",
+			EventRead, EventWrite, EventPriority, EventHangup, EventOnce)
+	}
+	if reflect.TypeOf(EventRead).Kind() != reflect.Uint32 {
+		t.Errorf("an EventMask is %v", reflect.TypeOf(EventRead).Kind())
+	}
 }
 
-// hangs ends the program with the stacks of all goroutines. A test that failed
-// instead would clean up, and what hangs would come out and complain as well.
-func hangs(what string) {
-	debug.SetTraceback("all")
-	go panic(what)
-	select {}
-}
-
-// within calls f, which must not hang.
-func within(t testing.TB, what string, f func()) {
-	t.Helper()
-	timer := time.AfterFunc(hang, func() { hangs(t.Name() + ": " + what + " hangs") })
-	defer timer.Stop()
-	f()
-}
-
-// eventually waits for what there is nothing to wait for. Most of it comes at
-// once, before a sleep would end.
-func eventually(what string, f func() bool) {
-	begin := time.Now()
-	for n := 0; !f(); n++ {
-		if n < 100 {
-			runtime.Gosched()
-			continue
-		}
-		time.Sleep(100 * time.Microsecond)
-		if time.Since(begin) > hang {
-			hangs(what + ": that never comes")
+func TestEventMaskStringNamesTheEvents(t *testing.T) {
+	for _, tt := range []struct {
+		mask EventMask
+		want string
+	}{
+		{0, "0"},
+		{EventRead, "EventRead"},
+		{EventWrite, "EventWrite"},
+		{EventPriority, "EventPriority"},
+		{EventRead | EventWrite, "EventRead|EventWrite"},
+		{EventRead | EventPriority, "EventRead|EventPriority"},
+		{EventRead | EventWrite | EventPriority, "EventRead|EventWrite|EventPriority"},
+		{0x40, "0x40"},
+		{EventWrite | 0x40, "EventWrite|0x40"},
+		{EventHangup, "EventHangup"},
+		{EventRead | EventHangup, "EventRead|EventHangup"},
+		{EventOnce, "EventOnce"},
+		{EventRead | EventOnce, "EventRead|EventOnce"},
+		{0x80000010, "EventOnce|0x80000000"},
+		{math.MaxUint32, "EventRead|EventWrite|EventPriority|EventHangup|EventOnce|0xffffffe0"},
+	} {
+		if got := tt.mask.String(); got != tt.want {
+			t.Errorf("EventMask(%d) is %q, want %q", uint32(tt.mask), got, tt.want)
 		}
 	}
 }
 
-// spawn is what sync.WaitGroup.Go is from Go 1.25 on.
-func spawn(group *sync.WaitGroup, f func()) {
-	group.Add(1)
-	go func() {
-		defer group.Done()
-		f()
-	}()
-}
-
-// Tests that look for something by chance, or in all that can be combined, have
-// a long form.
-var longTests = os.Getenv("SELECTORS_LONG") != ""
-
-// rounds chooses how long such a test runs: under -short, without it, and in the
-// long form.
-func rounds(short, usual, long int) int {
-	switch {
-	case longTests:
-		return long
-	case testing.Short():
-		return short
+func TestForeverIsTheLargestDuration(t *testing.T) {
+	if Forever != time.Duration(math.MaxInt64) {
+		t.Errorf("Forever = %d", Forever)
 	}
-	return usual
 }
 
-// each runs a test on every selector.
-func each(t *testing.T, test func(t *testing.T, s Selector)) {
+func TestNewDefaultSelectorIsTheMostEfficient(t *testing.T) {
+	s, err := NewDefaultSelector()
 	if len(selectorsUnderTest) == 0 {
-		t.Skip("this system has no selector")
-	}
-	eachOf(t, selectorsUnderTest, test)
-}
-
-func eachOf(t *testing.T, list []selectorUnderTest, test func(t *testing.T, s Selector)) {
-	for _, tt := range list {
-		t.Run(tt.name, func(t *testing.T) {
-			test(t, open(t, tt))
-		})
-	}
-}
-
-func open(t *testing.T, tt selectorUnderTest) Selector {
-	t.Helper()
-	s, err := tt.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+		if s != nil || !errors.Is(err, errors.ErrUnsupported) {
+			t.Fatalf("NewDefaultSelector = %v, %v", s, err)
 		}
-		// The last one out frees what the selector holds, and a later test may count it.
-		eventually("the waits of a closed selector come out", func() bool { return blocked(s) == 0 })
-	})
-	return s
-}
-
-// newPair returns the two ends of a connection.
-func newPair() (a, b *net.TCPConn, err error) {
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer l.Close()
-	b, err = net.DialTCP("tcp4", nil, l.Addr().(*net.TCPAddr))
-	if err != nil {
-		return nil, nil, err
-	}
-	a, err = l.AcceptTCP()
-	if err != nil {
-		b.Close()
-		return nil, nil, err
-	}
-	return a, b, nil
-}
-
-// tcpPair returns the two ends of a connection, which stay until the test ends.
-func tcpPair(t testing.TB) (a, b *net.TCPConn) {
-	t.Helper()
-	a, b, err := newPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		a.Close()
-		b.Close()
-	})
-	return a, b
-}
-
-// writable returns a socket that is ready to be written to and never readable.
-// It is not a datagram socket: net has none under Wine 8.
-func writable(t testing.TB) *net.TCPConn {
-	t.Helper()
-	c, _ := tcpPair(t)
-	return c
-}
-
-// writables returns n of them.
-func writables(t testing.TB, n int) []*net.TCPConn {
-	t.Helper()
-	var list []*net.TCPConn
-	for len(list) < n {
-		a, b := tcpPair(t)
-		list = append(list, a, b)
-	}
-	return list[:n]
-}
-
-func fdOf(t testing.TB, c syscall.Conn) int {
-	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := -1
-	if err := raw.Control(func(n uintptr) { fd = int(n) }); err != nil {
-		t.Fatal(err)
-	}
-	return fd
-}
-
-func send(t testing.TB, c net.Conn) {
-	t.Helper()
-	if _, err := c.Write([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func receive(t testing.TB, c net.Conn) {
-	t.Helper()
-	c.SetReadDeadline(time.Now().Add(hang))
-	if _, err := c.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func register(t testing.TB, s Selector, fileobj any, events EventMask, data any) *SelectorKey {
-	t.Helper()
-	key, err := s.Register(fileobj, events, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func unregister(t testing.TB, s Selector, fileobj any) *SelectorKey {
-	t.Helper()
-	key, err := s.Unregister(fileobj)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func modify(t testing.TB, s Selector, fileobj any, events EventMask, data any) *SelectorKey {
-	t.Helper()
-	key, err := s.Modify(fileobj, events, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-type answer struct {
-	ready []Ready
-	err   error
-}
-
-// start begins waits of a selector, and returns when they are blocked, or have
-// ended. Blocked is who is in the kernel, or nearly: one who is not there yet
-// changes nothing but what is tried.
-func start(s Selector, waits ...func() ([]Ready, error)) <-chan answer {
-	c := make(chan answer, len(waits))
-	before := blocked(s)
-	for _, wait := range waits {
-		go func() {
-			ready, err := wait()
-			c <- answer{ready, err}
-		}()
-	}
-	eventually("waits block", func() bool {
-		return blocked(s)+len(c) >= before+len(waits)
-	})
-	return c
-}
-
-// blocked returns how many waits of a selector are blocked. No exported name
-// tells that.
-func blocked(s Selector) int {
-	c := coreOf(s)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return waitsOf(c)
-}
-
-// waitsOf returns how many waits have found nothing ready and go on: one that leads
-// and those that sleep. The core's mutex is held.
-func waitsOf(c *core) int {
-	if c.leader == nil {
-		return 0
-	}
-	return 1 + len(c.sleepers)
-}
-
-func startSelect(s Selector, timeout time.Duration) <-chan answer {
-	return startSelects(s, timeout, 1)
-}
-
-// startSelects begins n waits, whose answers come in any order.
-func startSelects(s Selector, timeout time.Duration, n int) <-chan answer {
-	wait := func() ([]Ready, error) { return s.Select(timeout) }
-	return start(s, slices.Repeat([]func() ([]Ready, error){wait}, n)...)
-}
-
-// end returns the answer of a wait.
-func end(t testing.TB, c <-chan answer) (a answer) {
-	t.Helper()
-	within(t, "a wait", func() { a = <-c })
-	return a
-}
-
-func stillBlocked(t testing.TB, c <-chan answer) {
-	t.Helper()
-	time.Sleep(settle)
-	select {
-	case a := <-c:
-		t.Fatalf("the wait ended with %v, %v", format(a.ready), a.err)
-	default:
-	}
-}
-
-func format(ready []Ready) string {
-	var b strings.Builder
-	for _, r := range ready {
-		fmt.Fprintf(&b, "[%d %v: %v]", r.Key.FD, r.Key.Data, r.Events)
-	}
-	return b.String()
-}
-
-// same reports whether ready has exactly what is wanted, in any order.
-func same(ready, want []Ready) bool {
-	if len(ready) != len(want) {
-		return false
-	}
-	events := make(map[*SelectorKey]EventMask)
-	for _, r := range ready {
-		events[r.Key] = r.Events
-	}
-	for _, w := range want {
-		if events[w.Key] != w.Events {
-			return false
-		}
-	}
-	return true
-}
-
-// now checks what is ready.
-func now(t testing.TB, s Selector, want ...Ready) {
-	t.Helper()
-	ready, err := s.Select(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !same(ready, want) {
-		t.Fatalf("ready: %v, want %v", format(ready), format(want))
-	}
-}
-
-// soon waits until exactly this is ready: not every system's loopback delivers
-// before a write returns.
-func soon(t testing.TB, s Selector, want ...Ready) {
-	t.Helper()
-	for begin := time.Now(); ; {
-		ready, err := s.Select(hang)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if same(ready, want) {
-			return
-		}
-		keys := make(map[*SelectorKey]bool)
-		for _, r := range ready {
-			if keys[r.Key] {
-				t.Fatalf("a key comes twice: %v", format(ready))
-			}
-			keys[r.Key] = true
-		}
-		if time.Since(begin) > hang {
-			t.Fatalf("ready: %v, want %v", format(ready), format(want))
-		}
-	}
-}
-
-// wants checks that a wait was ended by exactly this.
-func wants(t testing.TB, a answer, want ...Ready) {
-	t.Helper()
-	if a.err != nil || !same(a.ready, want) {
-		t.Fatalf("the wait ended with %v, %v, want %v", format(a.ready), a.err, format(want))
-	}
-}
-
-// idle checks that a wait is not ended early: by nothing ready, no Wakeup left.
-func idle(t testing.TB, s Selector) {
-	t.Helper()
-	begin := time.Now()
-	ready, err := s.Select(settle)
-	if took := time.Since(begin); err != nil || len(ready) != 0 || took < settle {
-		t.Fatalf("a wait of %v ended with %v, %v after %v", settle, format(ready), err, took)
-	}
-}
-
-// refused checks that err is the system's.
-func refused(t testing.TB, err, errno error, call, typ string, fd int) {
-	t.Helper()
-	var se *os.SyscallError
-	if !errors.As(err, &se) || !errors.Is(err, errno) || se.Err != errno {
-		t.Errorf("%v, want an *os.SyscallError around %v", err, errno)
 		return
 	}
-	for _, name := range []string{call, typ, fmt.Sprint(fd), se.Syscall} {
-		if !strings.Contains(err.Error(), name) {
-			t.Errorf("the text does not name %s: %v", name, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := open(t, selectorsUnderTest[0])
+	if reflect.TypeOf(s) != reflect.TypeOf(want) {
+		t.Errorf("NewDefaultSelector gives %T, want %T", s, want)
+	}
+}
+
+func TestErrorsAreCheckedInTheirOrder(t *testing.T) {
+	sentinels := []error{ErrClosed, ErrInvalidEvents, ErrInvalidFileObj, ErrRegistered, ErrNotRegistered}
+	each(t, func(t *testing.T, s Selector) {
+		registered, unknown := writable(t), writable(t)
+		register(t, s, registered, EventRead, nil)
+		for _, closed := range []bool{false, true} {
+			if closed {
+				s.Close()
+			}
+			for _, call := range keyCalls {
+				for _, events := range []EventMask{EventRead, 0, EventOnce, 32} {
+					for _, obj := range []any{nil, registered, unknown} {
+						takesEvents := call.name == "Register" || call.name == "Modify"
+						isRegister := call.name == "Register"
+						var want error
+						switch {
+						case closed:
+							want = ErrClosed
+						case takesEvents && events != EventRead:
+							want = ErrInvalidEvents
+						case obj == nil:
+							want = ErrInvalidFileObj
+						case isRegister && obj == any(registered):
+							want = ErrRegistered
+						case !isRegister && obj == any(unknown):
+							want = ErrNotRegistered
+						default:
+							continue // no error
+						}
+						err := call.do(s, obj, events)
+						for _, sentinel := range sentinels {
+							if errors.Is(err, sentinel) != (sentinel == want) {
+								t.Errorf("%s(%T, %v), closed %v: %v, want %v", call.name, obj, events, closed, err, want)
+							}
+						}
+						if errors.Is(err, os.ErrClosed) != closed {
+							t.Errorf("%s(%T, %v), closed %v: %v is os.ErrClosed: %v", call.name, obj, events, closed, err, !closed)
+						}
+						names := []string{call.name, fmt.Sprintf("%T", obj)}
+						if obj != nil {
+							names = append(names, fmt.Sprint(fdOf(t, obj.(syscall.Conn))))
+						}
+						for _, name := range names {
+							if !strings.Contains(err.Error(), name) {
+								t.Errorf("the text does not name %s: %v", name, err)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestInvalidEventsAreNamed(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		c := writable(t)
+		_, err := s.Register(c, EventRead|0x40, nil)
+		if !errors.Is(err, ErrInvalidEvents) || !strings.Contains(err.Error(), "EventRead|0x40") {
+			t.Errorf("Register: %v", err)
+		}
+	})
+}
+
+// checkClosed holds for a closed selector and for the zero value.
+func checkClosed(t *testing.T, s Selector) {
+	t.Helper()
+	c := writable(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dst := make([]Ready, 1, 2)
+	waits := map[string]func() ([]Ready, error){
+		"Select(0)":           func() ([]Ready, error) { return s.Select(0) },
+		"Select(-1)":          func() ([]Ready, error) { return s.Select(-1) },
+		"Select(Forever)":     func() ([]Ready, error) { return s.Select(Forever) },
+		"AppendReady":         func() ([]Ready, error) { return s.AppendReady(nil, Forever) },
+		"SelectContext":       func() ([]Ready, error) { return s.SelectContext(context.Background()) },
+		"SelectContext, done": func() ([]Ready, error) { return s.SelectContext(ctx) },
+	}
+	for name, wait := range waits {
+		within(t, name, func() {
+			if ready, err := wait(); len(ready) != 0 || !errors.Is(err, ErrClosed) || !errors.Is(err, os.ErrClosed) {
+				t.Errorf("%s = %v, %v", name, ready, err)
+			} else if call, _, _ := strings.Cut(name, "("); !strings.Contains(err.Error(), strings.TrimSuffix(call, ", done")) {
+				t.Errorf("the text does not name %s: %v", call, err)
+			}
+		})
+	}
+	if got, err := s.AppendReady(dst, 0); !errors.Is(err, ErrClosed) || len(got) != 1 || &got[0] != &dst[0] {
+		t.Errorf("AppendReady = %v, %v", got, err)
+	}
+	for _, call := range keyCalls {
+		if err := call.do(s, c, EventRead); !errors.Is(err, ErrClosed) || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s: %v", call.name, err)
+		}
+	}
+	if err := s.Wakeup(); !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "Wakeup") {
+		t.Errorf("Wakeup: %v", err)
+	}
+	if m := s.GetMap(); m != nil {
+		t.Errorf("GetMap = %v", m)
+	}
+	if f, ok := s.(interface{ Fd() uintptr }); ok && f.Fd() != ^uintptr(0) {
+		t.Errorf("Fd = %d", f.Fd())
+	}
+}
+
+func TestAnyCallOnAClosedSelectorIsErrClosed(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		a, b := tcpPair(t)
+		register(t, s, a, EventRead|EventWrite, nil)
+		register(t, s, b, EventWrite, nil)
+		s.Wakeup()
+		for range 2 {
+			if err := s.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			checkClosed(t, s)
+		}
+	})
+}
+
+func TestAnyCallOnTheZeroValueIsErrClosed(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		zero := reflect.New(reflect.TypeOf(s).Elem()).Interface().(Selector)
+		checkClosed(t, zero)
+		if err := zero.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		checkClosed(t, zero)
+	})
+}
+
+// A private is somebody's object: to print a key must call none of its methods.
+type private struct{ fd uintptr }
+
+func (private) Fd() uintptr                  { panic("Fd is called") }
+func (private) String() string               { panic("String is called") }
+func (private) GoString() string             { panic("GoString is called") }
+func (private) Error() string                { panic("Error is called") }
+func (private) Format(fmt.State, rune)       { panic("Format is called") }
+func (private) MarshalText() ([]byte, error) { panic("MarshalText is called") }
+
+func TestAKeyAndAReadyAreOneLineForAPerson(t *testing.T) {
+	for _, tt := range []struct {
+		value fmt.Stringer
+		want  string
+	}{
+		{&SelectorKey{FileObj: 7, FD: 7, Events: EventRead}, "fd 7 (int): EventRead"},
+		{&SelectorKey{FileObj: (*net.TCPConn)(nil), FD: 7, Events: EventRead}, "fd 7 (*net.TCPConn): EventRead"},
+		{&SelectorKey{FileObj: 7, FD: 7, Events: EventRead | EventWrite, Data: "secret"}, "fd 7 (int): EventRead|EventWrite, data string"},
+		{&SelectorKey{FileObj: 7, FD: 7, Events: EventRead, Data: func(any) {}}, "fd 7 (int): EventRead, data func(interface {})"},
+		{&SelectorKey{FileObj: private{3}, FD: 3, Events: EventHangup, Data: &private{4}}, "fd 3 (selectors.private): EventHangup, data *selectors.private"},
+		{&SelectorKey{}, "fd 0 (<nil>): 0"},
+		{(*SelectorKey)(nil), "<nil>"},
+		{Ready{Key: &SelectorKey{FileObj: 7, FD: 7, Events: EventRead | EventWrite, Data: "secret"}, Events: EventWrite}, "fd 7 (int): EventWrite, data string"},
+		{Ready{Key: &SelectorKey{FileObj: private{3}, FD: 3, Events: EventRead}, Events: EventRead}, "fd 3 (selectors.private): EventRead"},
+		{Ready{Events: EventRead}, "<nil>: EventRead"},
+		{Ready{}, "<nil>: 0"},
+	} {
+		if got := tt.value.String(); got != tt.want {
+			t.Errorf("String() = %q, want %q", got, tt.want)
+		}
+		for _, verb := range []string{"%v", "%+v", "%s"} {
+			if got := fmt.Sprintf(verb, tt.value); got != tt.want {
+				t.Errorf("%s prints %q, want %q", verb, got, tt.want)
+			}
 		}
 	}
 }
 
-// keyCalls are the methods that take a file object.
-var keyCalls = []struct {
-	name string
-	do   func(s Selector, fileobj any, events EventMask) error
-}{
-	{"Register", func(s Selector, fileobj any, events EventMask) error {
-		key, err := s.Register(fileobj, events, nil)
-		return noKey(key, err)
-	}},
-	{"Unregister", func(s Selector, fileobj any, _ EventMask) error {
-		key, err := s.Unregister(fileobj)
-		return noKey(key, err)
-	}},
-	{"Modify", func(s Selector, fileobj any, events EventMask) error {
-		key, err := s.Modify(fileobj, events, nil)
-		return noKey(key, err)
-	}},
-	{"GetKey", func(s Selector, fileobj any, _ EventMask) error {
-		key, err := s.GetKey(fileobj)
-		return noKey(key, err)
-	}},
-}
-
-func noKey(key *SelectorKey, err error) error {
-	if (key != nil) != (err == nil) {
-		return fmt.Errorf("key %v with error %v", key, err)
-	}
-	return err
-}
-
-// waitKinds are the ways to wait.
-var waitKinds = []struct {
-	name string
-	wait func(Selector) ([]Ready, error)
-}{
-	{"Select(0)", func(s Selector) ([]Ready, error) { return s.Select(0) }},
-	{"Select(-1)", func(s Selector) ([]Ready, error) { return s.Select(-1) }},
-	{"Select(hang)", func(s Selector) ([]Ready, error) { return s.Select(2 * hang) }},
-	{"Select(Forever)", func(s Selector) ([]Ready, error) { return s.Select(Forever) }},
-	{"AppendReady(0)", func(s Selector) ([]Ready, error) { return s.AppendReady(nil, 0) }},
-	{"AppendReady(Forever)", func(s Selector) ([]Ready, error) { return s.AppendReady(nil, Forever) }},
-	{"SelectContext", func(s Selector) ([]Ready, error) { return s.SelectContext(context.Background()) }},
-}
-
-func wakeup(t testing.TB, s Selector) {
-	t.Helper()
-	if err := s.Wakeup(); err != nil {
-		t.Fatal(err)
-	}
+func TestWhatSelectReturnsCanBePrinted(t *testing.T) {
+	each(t, func(t *testing.T, s Selector) {
+		c := writable(t)
+		key := register(t, s, c, EventRead|EventWrite, t)
+		ready := end(t, startSelect(s, Forever)).ready
+		want := fmt.Sprintf("[fd %d (*net.TCPConn): EventWrite, data *testing.T]", key.FD)
+		if got := fmt.Sprint(ready); got != want {
+			t.Errorf("what is ready prints as %s, want %s", got, want)
+		}
+	})
 }

@@ -15,12 +15,6 @@ import (
 	"time"
 )
 
-// A wait that finds nothing sleeps. These tests count how often waits go into
-// the kernel: who goes round does so thousands of times.
-
-// few is for what the system itself ends, such as by the runtime's own signals.
-const few = 20
-
 // A wait that is on its way out of the kernel has not seen the signal yet, which
 // stays up for it. Who begins to wait meanwhile would come out again at once.
 func TestNoWaitGoesRoundWhileASignalIsUp(t *testing.T) {

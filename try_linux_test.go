@@ -12,12 +12,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -309,19 +307,16 @@ func TestTryWriteInBlockingModeCutsNothingButPipes(t *testing.T) {
 
 // poll takes the change away that it tells.
 func TestTryReadLeavesTheChangeOfProcSelfMounts(t *testing.T) {
-	if !inChild(t, &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}) {
+	change, child := ownMounts(t)
+	if !child {
 		return
 	}
-	dir := t.TempDir()
 	fd, err := unix.Open("/proc/self/mounts", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	if err := unix.Mount("none", dir, "tmpfs", 0, ""); err != nil {
-		t.Skip(err)
-	}
-	defer unix.Unmount(dir, 0)
+	change()
 	for {
 		if n, err := TryRead(fd, make([]byte, 4096)); err == io.EOF {
 			break
@@ -383,36 +378,6 @@ func TestAFilterThatRefusesPreadv2CostsNothingButSpeed(t *testing.T) {
 			t.Run("sockets", TestASocketsModeDoesntMatter)
 		})
 	}
-}
-
-// underStrace runs a test again under strace, and reports whether this is that. The
-// other time it returns what strace has written.
-func underStrace(t *testing.T, args ...string) (again bool, log string) {
-	t.Helper()
-	const mark = "SELECTORS_STRACE"
-	if os.Getenv(mark) != "" {
-		return true, ""
-	}
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed")
-	}
-	path := filepath.Join(t.TempDir(), "log")
-	args = append(args, "-f", "-qq", "-o", path, executable(t), "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd := exec.Command(strace, args...)
-	cmd.Env = append(os.Environ(), mark+"=1")
-	out, err := cmd.CombinedOutput()
-	if bytes.Contains(out, []byte("PTRACE")) {
-		t.Skipf("strace doesn't work here: %s", out)
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return false, string(text)
 }
 
 // Every call that Try makes fails by turns with EINTR.

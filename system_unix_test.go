@@ -13,97 +13,176 @@ import (
 	"math"
 	"os"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// An entrance is a backend whose waits stand still on their way in, with all that
-// they take along prepared.
-type entrance struct {
-	backend
-	gate    chan struct{} // closed: they go in
-	reached atomic.Int64
-}
+// The descriptors that a selector opens are its own, but nothing keeps others
+// from writing to them, or closing them.
 
-func (b *entrance) wait(timeout time.Duration) (bool, error) {
-	b.reached.Add(1)
-	<-b.gate
-	return b.backend.wait(timeout)
-}
+func (k *waker) wakerOf() *waker { return k }
 
-// guard puts an entrance before a selector's backend. It is called while nobody waits.
-func guard(s Selector) *entrance {
-	c := coreOf(s)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		old, ok := c.backend.(*entrance)
-		if !ok {
-			break
-		}
-		c.backend = old.backend
-	}
-	b := &entrance{backend: c.backend, gate: make(chan struct{})}
-	c.backend = b
-	return b
-}
-
-// A wait has room for what was registered when it began. More may come, and be ready
-// when it goes into the kernel.
-func TestABlockedSelectReturnsAllThatBecomeReadyByOneWrite(t *testing.T) {
+func TestWhatOthersWriteToTheWakerIsDrained(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
-		r, w := pipe(t)
-		var duplicates []*ownFD
-		for range many {
-			duplicates = append(duplicates, dup(t, r, 0))
+		t.Parallel()
+		own, ok := s.(interface{ wakerOf() *waker })
+		if !ok {
+			t.Skip("this selector is woken by an event of the kernel's")
 		}
-		asksFd := []bool{false}
-		if _, ok := s.(interface{ Fd() uintptr }); ok {
-			asksFd = append(asksFd, true)
-		}
-		for _, fd := range asksFd {
-			if fd {
-				s.(interface{ Fd() uintptr }).Fd()
-			}
-			for _, once := range []EventMask{0, EventOnce} {
-				for _, before := range []bool{true, false} {
-					name := fmt.Sprintf("Fd was asked=%v, %v, registered before the wait=%v", fd, EventRead|once, before)
-					b := guard(s)
-					var want []Ready
-					all := func() {
-						for _, d := range duplicates {
-							want = append(want, Ready{register(t, s, d.fd, EventRead|once, nil), EventRead})
-						}
-					}
-					if before {
-						all()
-					}
-					blocked := startSelect(s, Forever)
-					await(t, &b.reached, 1)
-					if !before {
-						all()
-					}
-					fill(t, w)
-					close(b.gate)
-					a := end(t, blocked)
-					if a.err != nil || !same(a.ready, want) {
-						t.Errorf("%s: the wait ends with %d of %d, %v", name, len(a.ready), many, a.err)
-					}
-					if once == 0 {
-						now(t, s, want...)
-					}
-					empty(t, r)
-					idle(t, s)
-					for _, d := range duplicates {
-						unregister(t, s, d.fd)
-					}
+		write := func(n int) {
+			for range n {
+				if err := own.wakerOf().wake(); err != nil {
+					t.Fatal(err)
 				}
 			}
 		}
+		b := observe(s)
+		register(t, s, writable(t), EventRead, nil)
+		write(1000)
+		now(t, s)
+		write(1000)
+		idle(t, s)
+		write(1000)
+		blocked := startSelect(s, Forever)
+		write(3)
+		stillBlocked(t, blocked)
+		wakeup(t, s)
+		wants(t, end(t, blocked))
+		idle(t, s)
+		if n := b.turns.Load(); n > few {
+			t.Errorf("%d turns of three waits", n)
+		}
 	})
+}
+
+func TestAWaitWhoseDescriptorsWereClosedByOthersFails(t *testing.T) {
+	for _, tt := range selectorsUnderTest {
+		t.Run(tt.name, func(t *testing.T) {
+			r, _ := pipe(t)
+			before := openDescriptors()
+			s := open(t, tt)
+			register(t, s, r.fd, EventRead, nil)
+			// They are given back, so that Close doesn't close another's.
+			kept := make(map[int]*ownFD)
+			for _, fd := range openDescriptors() {
+				if !slices.Contains(before, fd) {
+					kept[fd] = dup(t, &ownFD{fd: fd}, 200)
+				}
+			}
+			for fd := range kept {
+				unix.Close(fd)
+			}
+			a := end(t, startSelect(s, Forever))
+			var se *os.SyscallError
+			if len(a.ready) != 0 || !errors.Is(a.err, unix.EBADF) || !errors.As(a.err, &se) {
+				t.Errorf("Select = %v, %v, want an *os.SyscallError around EBADF", format(a.ready), a.err)
+			}
+			for fd, k := range kept {
+				if err := unix.Dup2(k.fd, fd); err != nil {
+					t.Error(err)
+				}
+				unix.CloseOnExec(fd)
+			}
+		})
+	}
+}
+
+// ownDescriptors makes a selector open all that it ever opens, and calls after
+// when it did something.
+func ownDescriptors(tt selectorUnderTest, stale staleFD, after func(what string)) error {
+	s, err := tt.open()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	after("the constructor")
+	if _, err := s.Select(time.Millisecond); err != nil {
+		return err
+	}
+	after("a wait with a timeout")
+	if f, ok := s.(interface{ Fd() uintptr }); ok {
+		f.Fd()
+		after("Fd")
+	}
+	if _, err := s.Register(stale.r.fd, EventRead, nil); err != nil {
+		return err
+	}
+	stale.r.close()
+	if _, err := s.Unregister(stale.r.fd); err != nil {
+		return err
+	}
+	if ready, err := s.Select(0); err != nil || len(ready) != 0 {
+		return fmt.Errorf("Select = %v, %v", format(ready), err)
+	}
+	after("Select beside what is left of a closed descriptor")
+	return nil
+}
+
+// A staleFD is the read end of a pipe that is ready and has a duplicate.
+type staleFD struct{ r *ownFD }
+
+func newStaleFD(t *testing.T) staleFD {
+	t.Helper()
+	r, w := pipe(t)
+	fill(t, w)
+	dup(t, r, 0)
+	return staleFD{r}
+}
+
+// withoutStandardFiles runs f in a process without standard input, output and
+// error.
+func withoutStandardFiles(t *testing.T, f func() error) {
+	t.Helper()
+	// The runtime opens descriptors of its own for this.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	var kept [3]int
+	for fd := range kept {
+		if kept[fd], err = unix.Dup(fd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for fd := range kept {
+		unix.Close(fd)
+	}
+	err = f()
+	for fd := range kept {
+		unix.Close(fd)
+	}
+	for want, k := range kept { // the lowest free number is the next one
+		if fd, e := unix.Dup(k); fd != want {
+			err = errors.Join(err, fmt.Errorf("the duplicate of %d is %d, %v", k, fd, e))
+		}
+		unix.Close(k)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNoDescriptorOfASelectorIsAStandardOne(t *testing.T) {
+	if !inChild(t, nil) {
+		return
+	}
+	for _, tt := range selectorsUnderTest {
+		stale := newStaleFD(t)
+		withoutStandardFiles(t, func() (err error) {
+			e := ownDescriptors(tt, stale, func(what string) {
+				for fd := range 3 {
+					if _, e := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); e == nil && err == nil {
+						err = fmt.Errorf("%s: %d is open after %s", tt.name, fd, what)
+					}
+				}
+			})
+			return errors.Join(err, e)
+		})
+	}
 }
 
 // The selector's own descriptors are numbers as any.
@@ -269,23 +348,6 @@ func TestAConstructorWithNothingFreeButAStandardDescriptorFailsAndLeavesNoneBehi
 	}
 }
 
-func TestATimedWaitNeedsNoDescriptorBelowTheSetsOfSelect(t *testing.T) {
-	raiseLimit(t, setSize+100)
-	each(t, func(t *testing.T, s Selector) {
-		r, w := pipe(t)
-		key := register(t, s, r.fd, EventRead, nil)
-		for _, d := range takeBelow(t, r, setSize) {
-			defer d.close()
-		}
-		for range 3 {
-			idle(t, s)
-		}
-		fill(t, w)
-		ready, err := s.Select(hang)
-		wants(t, answer{ready, err}, Ready{key, EventRead})
-	})
-}
-
 // otherWakers runs tests with the wakers that other unixes have.
 func otherWakers(t *testing.T, test func(t *testing.T)) {
 	type opener = func(p []int, flags int) error
@@ -354,83 +416,6 @@ func TestAWakerThatIsFullWakes(t *testing.T) {
 		if n := b.turns.Load(); n > few {
 			t.Errorf("%d turns of two waits", n)
 		}
-	})
-}
-
-// Nobody goes round for what was closed while it was registered, whether or not its
-// file lives on in a duplicate and is ready.
-func TestAWaitSleepsBesideADescriptorThatWasClosedWhileRegistered(t *testing.T) {
-	each(t, func(t *testing.T, s Selector) {
-		r, w := pipe(t)
-		key := register(t, s, r.fd, EventRead, nil)
-		for _, lives := range []bool{false, true} {
-			for _, early := range []bool{true, false} { // closed before the wait
-				b := observe(s)
-				var blocked <-chan answer
-				if !early {
-					blocked = startSelect(s, Forever)
-				}
-				stale, staleW := pipe(t)
-				register(t, s, stale.fd, EventRead, "stale")
-				if lives {
-					dup(t, stale, 0)
-				}
-				stale.close()
-				if lives {
-					unregister(t, s, stale.fd)
-					fill(t, staleW)
-				}
-				if early {
-					blocked = startSelect(s, Forever)
-				}
-				stillBlocked(t, blocked)
-				stillBlocked(t, blocked)
-				if n := b.turns.Load(); n > few {
-					t.Errorf("its file lives on=%v, closed before the wait=%v: %d turns", lives, early, n)
-				}
-				fill(t, w)
-				wants(t, end(t, blocked), Ready{key, EventRead})
-				empty(t, r)
-				if !lives {
-					unregister(t, s, stale.fd)
-				}
-			}
-		}
-	})
-}
-
-// The clock of the systems whose waits can end before their time, with which the core
-// counts there.
-func TestWaitsAreLongEnoughByTheSystemsClock(t *testing.T) {
-	clock := func() time.Duration {
-		var now unix.Timespec
-		if err := clockGettime(clockMonotonic, &now); err != nil {
-			t.Error(err)
-		}
-		return time.Duration(now.Nano())
-	}
-	each(t, func(t *testing.T, s Selector) {
-		coreOf(s).now = clock
-		r, w := pipe(t)
-		key := register(t, s, r.fd, EventRead, nil)
-		for _, timeout := range []time.Duration{1, time.Microsecond, 999_999, 1_300_000, settle} {
-			for _, beside := range []int{0, 2} {
-				others := startSelects(s, Forever, beside)
-				begin := clock()
-				ready, err := s.Select(timeout)
-				if took := clock() - begin; err != nil || len(ready) != 0 || took < timeout {
-					t.Errorf("Select(%v) = %v, %v after %v", timeout, format(ready), err, took)
-				}
-				wakeup(t, s)
-				for range beside {
-					wants(t, end(t, others))
-				}
-				s.Select(0)
-			}
-		}
-		blocked := startSelect(s, time.Hour)
-		fill(t, w)
-		wants(t, end(t, blocked), Ready{key, EventRead})
 	})
 }
 
