@@ -90,7 +90,9 @@ func (d *direction) file(fd int, p []byte, isFile bool) (int, error) {
 		return repeat(d.call, fd, p)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := unix.Fstat(fd, &st); err == unix.ENOENT {
+		st.Mode = unix.S_IFCHR // on NetBSD a terminal whose master is closed (ptyfs_getattr)
+	} else if err != nil {
 		return 0, err
 	}
 	kind := uint32(st.Mode) & unix.S_IFMT

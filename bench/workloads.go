@@ -82,7 +82,7 @@ func workloads(limit int) []workload {
 			[]metric{{"register", "ns", 1, false}, {"wake one", "ns", 1, false}, {"unregister", "ns", 1, false}, {"heap", "B", 1, false}, {"resident", "B", 1, false}},
 			cells(most, 1000, 10_000, 100_000, most), (*bench).solo},
 		{"shared", "(9) N goroutines wait on one set, one event after the other: for each event", "shared",
-			[]metric{{"wall time", "µs", 1e-3, false}, {"wake-ups", "waits that return", 1, false}, {"sleeps", "of a thread", 1, false}, {"threads", "that were made", 1, false}}, sharedCells(), (*bench).pair},
+			[]metric{{"wall time", "µs", 1e-3, false}, {"wake-ups", "waits that return", 1, false}, {"sleeps", "of a thread", 1, false}, {"threads", "of the process", 1, false}}, sharedCells(), (*bench).pair},
 		{"once", "(10) N pipes, A of them active, told of once and armed again: processor time per event", "once",
 			[]metric{{"by EventOnce", "ns", 1, false}, {"by hand", "ns", 1, false}}, []cell{
 				{label: "N=100 A=1", n: 100, a: 1}, {label: "N=100 A=100", n: 100, a: 100},
