@@ -162,6 +162,9 @@ func TestAnEmptyMessageIsNotTheEnd(t *testing.T) {
 }
 
 func TestWhatCanNeverBeDoneIsAnErrorOfItsOwn(t *testing.T) {
+	if os.Getenv("SELECTORS_EMULATED") != "" {
+		t.Skip("qemu-user takes an empty readv for any descriptor")
+	}
 	epoll := func() (int, error) { return unix.EpollCreate1(unix.EPOLL_CLOEXEC) }
 	pidfd := func() (int, error) { return unix.PidfdOpen(os.Getpid(), 0) }
 	for _, tt := range []struct {
