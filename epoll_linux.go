@@ -312,7 +312,7 @@ func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 	if errno != 0 {
 		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
-	b.n = n
+	b.n = int(n)
 	var err error
 	if len(s.polled) > ownPolled {
 		dst, err = s.lookApart(dst)
@@ -418,7 +418,7 @@ func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
 		if errno != 0 {
 			return dst, os.NewSyscallError("epoll_wait", errno)
 		}
-		s.waits.n, s.since = n, s.changes
+		s.waits.n, s.since = int(n), s.changes
 	}
 	return s.match(dst, &s.waits, s.since)
 }
@@ -522,10 +522,10 @@ func (f *epollFiles) release() {
 }
 
 // epollPwait counts in milliseconds; -1 never ends.
-func epollPwait(set int, events []unix.EpollEvent, ms int) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
-		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(ms), 0, 0)
-	return int(n), errno
+func epollPwait(set int, events []unix.EpollEvent, ms int) (n uintptr, errno unix.Errno) {
+	n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
+	return
 }
 
 // noPwait2 remembers that the system has no epoll_pwait2: Linux has it since
@@ -557,5 +557,5 @@ func epollWait(set int, events []unix.EpollEvent, timeout time.Duration) (int, u
 	if tried && (errno == 0 || errno == unix.EINTR) {
 		noPwait2.Store(true)
 	}
-	return n, errno
+	return int(n), errno
 }
