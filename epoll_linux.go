@@ -77,7 +77,7 @@ type epollEvents struct {
 // fit makes room for the events of n registrations and the waker.
 func (b *epollEvents) fit(n int) {
 	if size := len(b.events); size <= n || size > 64 && size > 8*n {
-		b.events = make([]unix.EpollEvent, n+n/4+1)
+		b.events = make([]unix.EpollEvent, n+1+n&^7) // twice as many, but few of few
 	}
 }
 
