@@ -128,6 +128,8 @@ func init() {
 				sa, err := unix.Getsockname(situationFD(t, b))
 				situationOK(t, err)
 				a := situationSocket(t, unix.AF_INET, unix.SOCK_STREAM)
+				// Or the system might give it that very port: it would connect to itself.
+				situationOK(t, unix.Bind(a, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 				err = unix.Connect(a, sa)
 				if err == unix.ECONNREFUSED {
 					// At once, and told: what is left is a closed socket.
