@@ -56,7 +56,7 @@ const (
 // recvMsg and sendMsg are recvNow and sendNow by what x/sys has for every unix.
 func recvMsg(fd int, p []byte) (int, error) {
 	n, _, err := unix.Recvfrom(fd, p, msgDontwait)
-	if n > 0 || err == unix.EAFNOSUPPORT {
+	if n > 0 || n == 0 && (err == unix.EAFNOSUPPORT || err == unix.EINVAL) {
 		err = nil // x/sys doesn't know the sender's address, or calls it too long
 	}
 	return n, err
