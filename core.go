@@ -45,11 +45,10 @@ type backend interface {
 	// prepare brings what wait uses up to date with the registrations.
 	prepare() error
 
-	// wait blocks until something is ready, wake was called, the timeout is
-	// over (none if negative; at most maxWait) or a signal arrived. It is over
-	// where the system itself has counted the whole timeout and nothing came.
-	// The core's mutex is not held, so that neither the core nor the backend may
-	// be touched but for what prepare prepared and what never changes.
+	// wait blocks until something is ready, wake was called, the timeout is over
+	// (none if negative; at most maxWait) or a signal arrived. It is over where the
+	// system has counted the whole timeout and nothing came. The core's mutex is not
+	// held: only what prepare prepared, and what never changes, may be touched.
 	wait(timeout time.Duration) (over bool, err error)
 
 	// take appends to dst what wait has found, without what is not registered
@@ -62,17 +61,15 @@ type backend interface {
 	drain()
 }
 
-// Resources are what the system has given to a selector. They are apart from
-// it, and refer to nothing that refers to it, so that they can be given back
-// when a selector is collected that nobody has closed.
+// Resources are what the system has given to a selector. They refer to nothing that
+// refers to it, and so can be given back when it is collected and nobody has closed it.
 type resources interface {
 	// release gives them back. No wait is in the kernel any more.
 	release()
 }
 
-// maxWait bounds one wait in the kernel, so that a timeout fits into whatever
-// the kernel counts it in: an int of milliseconds for poll and epoll_wait, the
-// seconds that macOS and 32-bit Linux take. The core goes on with the rest.
+// maxWait bounds one wait in the kernel, so that a timeout fits into whatever it is
+// counted in (an int of milliseconds, 32-bit seconds). The core goes on with the rest.
 const maxWait = 24 * time.Hour
 
 // ceil returns d in units, rounded up. Nothing else keeps a wait from ending early,
@@ -112,11 +109,10 @@ func ceil(d, unit time.Duration) int64 {
 //   - The leader sleeps until the nearest deadline of all that wait, or an earlier
 //     one of somebody who has left. Who joins with a nearer one gives a signal. The
 //     leader ends the waits whose time is over, so that nobody else needs a timer.
-//   - One event wakes one: the leader. It wakes one more as it leaves. If nobody has
-//     read yet what is ready, that one finds it as well, and so on.
-//   - A closed selector's resources are freed by Close, or by the leader as it comes
-//     out: until then the kernel's objects stay open, so that their numbers can't be
-//     reused under it.
+//   - One event wakes the leader. It wakes one more as it leaves, who finds the same if
+//     nobody has read it yet.
+//   - Close frees the resources, or the leader as it comes out: until then the
+//     kernel's objects stay open, so that their numbers can't be reused under it.
 //   - Nothing that may panic, sleep or call back (a file object's methods, a
 //     context's) runs while the mutex is held or a wait is counted.
 type core struct {
@@ -126,9 +122,9 @@ type core struct {
 	cleanup   runtime.Cleanup
 	view      Map
 
-	// copies says that the wait works on its own copy of the registrations (poll,
-	// select): a change must make it come out. oneShot says that the kernel itself
-	// lets a key rest which it has told of (epoll): the backend marks the entry.
+	// copies: the wait works on its own copy of the registrations (poll, select), and a
+	// change must make it come out. oneShot: the kernel itself lets a key rest which it
+	// has told of (epoll), and the backend marks the entry.
 	copies, oneShot bool
 
 	now func() time.Duration // monotonic, but in a test
@@ -181,8 +177,7 @@ func (s *core) release() {
 	s.resources.release()
 }
 
-// do finds out which registration a file object means, calls f with the mutex held,
-// and names the call in its error.
+// do resolves a file object, calls f with the mutex held, and names the call in errors.
 func (s *core) do(call string, fileobj any, f func(fd int, named bool, ferr error) (*SelectorKey, error)) (*SelectorKey, error) {
 	fd, named, ferr := identify(fileobj)
 	s.mu.Lock()
@@ -295,8 +290,7 @@ func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
 	})
 }
 
-// lookup finds the entry of a descriptor, or of a key that is still the one of its
-// registration.
+// lookup finds the entry of a descriptor, or of a key that is still its registration's.
 func (s *core) lookup(fileobj any, fd int, ferr error) (*entry, error) {
 	switch {
 	case !s.open:
@@ -326,8 +320,8 @@ func (s *core) change() uint64 {
 	return s.changes
 }
 
-// rest lets the keys with EventOnce rest that are told of now: their descriptors are
-// left out until Modify. A backend whose kernel does that by itself has marked them.
+// rest lets the keys with EventOnce rest that are told of now: their descriptors are left
+// out until Modify. If the kernel does so itself, the backend has marked them.
 func (s *core) rest(ready []Ready) {
 	if s.table.once == 0 || s.oneShot {
 		return
@@ -345,9 +339,8 @@ func (s *core) rest(ready []Ready) {
 
 // AppendReady is Select into the caller's slice; see [Selector.AppendReady].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	// What is ready at once is returned from here: each return after a system
-	// call costs some nanoseconds, since the processor has forgotten where it
-	// leads to. Epoll's look is flat for the same reason.
+	// What is ready at once is returned from here: each return after a system call
+	// costs some nanoseconds, since the processor has forgotten where it leads to.
 	s.mu.Lock()
 	if !s.open || s.table.once > 0 && !s.oneShot || s.signalled {
 		return s.begin("AppendReady", dst, timeout, nil)
@@ -378,8 +371,7 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	s.mu.Lock()
 	ready, err := s.begin("SelectContext", nil, Forever, c)
 	if err == errUnwatched {
-		// However this ends, nothing that the context may keep leads to the
-		// selector.
+		// However this ends, nothing that the context may keep leads to the selector.
 		c.core.Store(s)
 		defer c.core.Store(nil)
 		defer context.AfterFunc(ctx, c.cancel)()
@@ -392,8 +384,8 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 	return ready, err
 }
 
-// A cancellation ends one wait when its context is done. A context's methods
-// are somebody else's code: they are called between the steps of the wait.
+// A cancellation ends one wait when its context is done. A context's methods, which are
+// somebody else's code, are called between the steps of the wait.
 type cancellation struct {
 	core atomic.Pointer[core] // nil if nobody watches the context
 
@@ -444,8 +436,7 @@ func (s *core) begin(call string, dst []Ready, timeout time.Duration, c *cancell
 func (s *core) peek(dst []Ready) ([]Ready, error) {
 	ready, err := s.backend.look(dst)
 	if s.signalled {
-		// The look may have taken the wake-up away from the leader.
-		s.signalled = false
+		s.signalled = false // the look may have taken the wake-up away
 		s.signal()
 	}
 	s.rest(ready[len(dst):])
@@ -525,8 +516,7 @@ func (s *core) block(dst []Ready, timeout time.Duration, c *cancellation) (ready
 	case len(ready) > len(dst):
 		return ready, nil
 	case err != nil:
-		// A Wakeup that it can't answer it leaves to the next one.
-		s.wakeup = s.wakeup || end == woken
+		s.wakeup = s.wakeup || end == woken // it leaves the Wakeup to the next one
 	case end == cancelled:
 		err = errCancelled
 	}
@@ -609,8 +599,7 @@ func (s *core) lead(w *wait, now time.Duration, dst []Ready) ([]Ready, error) {
 	}
 }
 
-// expire ends the waits whose time is over, and finds the nearest deadline of the
-// others.
+// expire ends the waits whose time is over, and finds the nearest other deadline.
 func (s *core) expire(now time.Duration) {
 	s.until = Forever
 	over := func(w *wait) bool {
@@ -684,9 +673,9 @@ func (s *core) Close() error {
 	s.open = false
 	s.table = table{}
 	s.dismiss()
-	if !s.inside {
-		s.release()
-		return nil
+	if s.inside {
+		return s.signal()
 	}
-	return s.signal()
+	s.release()
+	return nil
 }
