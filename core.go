@@ -177,117 +177,115 @@ func (s *core) release() {
 	s.resources.release()
 }
 
-// do resolves a file object, calls f with the mutex held, and names the call in errors.
-func (s *core) do(call string, fileobj any, f func(fd int, named bool, ferr error) (*SelectorKey, error)) (*SelectorKey, error) {
-	fd, named, ferr := identify(fileobj)
+// enter resolves a file object and locks. The object has a name if it can be found by
+// its identity.
+func (s *core) enter(fileobj any) (fd int, named bool, err error) {
+	fd, named, err = identify(fileobj)
 	s.mu.Lock()
-	if ferr != nil && named {
-		fd, ferr = s.table.byIdentity(fileobj, ferr)
+	if err != nil && named {
+		fd, err = s.table.byIdentity(fileobj, err)
 	}
-	key, err := f(fd, named, ferr)
+	return fd, named, err
+}
+
+// leave unlocks, and names the call in its error.
+func (s *core) leave(call string, fileobj any, fd int, ferr error, err *error) {
 	s.mu.Unlock()
-	if err != nil {
-		return nil, opError(call, fileobj, fd, ferr, err)
+	if *err != nil {
+		*err = opError(call, fileobj, fd, ferr, *err)
 	}
-	return key, nil
 }
 
 // Register starts to watch a file object; see [Selector.Register].
-func (s *core) Register(fileobj any, events EventMask, data any) (*SelectorKey, error) {
-	return s.do("Register", fileobj, func(fd int, named bool, ferr error) (*SelectorKey, error) {
-		switch {
-		case !s.open:
-			return nil, ErrClosed
-		case !events.valid():
-			return nil, eventsError(events)
-		case ferr != nil:
-			return nil, ferr
-		case isKey(fileobj):
-			return nil, errKey
-		case s.table.find(fd) != nil:
-			return nil, ErrRegistered
-		}
-		e := &s.fresh
-		*e = entry{gen: s.change(), events: events}
-		if err := s.backend.add(fd, e); err != nil {
-			return nil, err
-		}
-		e.key = &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
-		if named {
-			e.obj = s.table.name(fileobj, fd)
-		}
-		s.table.insert(fd, e)
-		key := e.key
-		*e = entry{}
-		return key, nil
-	})
+func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey, err error) {
+	fd, named, ferr := s.enter(fileobj)
+	defer s.leave("Register", fileobj, fd, ferr, &err)
+	switch {
+	case !s.open:
+		return nil, ErrClosed
+	case !events.valid():
+		return nil, eventsError(events)
+	case ferr != nil:
+		return nil, ferr
+	case isKey(fileobj):
+		return nil, errKey
+	case s.table.find(fd) != nil:
+		return nil, ErrRegistered
+	}
+	e := &s.fresh
+	*e = entry{gen: s.change(), events: events}
+	if err := s.backend.add(fd, e); err != nil {
+		return nil, err
+	}
+	key := &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
+	e.key = key
+	if named {
+		e.obj = s.table.name(fileobj, fd)
+	}
+	s.table.insert(fd, e)
+	*e = entry{}
+	return key, nil
 }
 
 // Unregister ends the watch of a file object; see [Selector.Unregister].
-func (s *core) Unregister(fileobj any) (*SelectorKey, error) {
-	return s.do("Unregister", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
-		e, err := s.lookup(fileobj, fd, ferr)
-		if err != nil {
-			return nil, err
-		}
-		key := e.key
-		s.change()
-		if !e.rests() || s.oneShot {
-			s.backend.remove(fd, e)
-		}
-		s.table.remove(fd)
-		return key, nil
-	})
+func (s *core) Unregister(fileobj any) (_ *SelectorKey, err error) {
+	fd, _, ferr := s.enter(fileobj)
+	defer s.leave("Unregister", fileobj, fd, ferr, &err)
+	e, err := s.lookup(fileobj, fd, ferr)
+	if err != nil {
+		return nil, err
+	}
+	key := e.key
+	s.change()
+	if !e.rests() || s.oneShot {
+		s.backend.remove(fd, e)
+	}
+	s.table.remove(fd)
+	return key, nil
 }
 
 // Modify changes what a file object is watched for, and its data; see
 // [Selector.Modify].
-func (s *core) Modify(fileobj any, events EventMask, data any) (*SelectorKey, error) {
-	return s.do("Modify", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
-		if s.open && !events.valid() {
-			return nil, eventsError(events)
-		}
-		e, err := s.lookup(fileobj, fd, ferr)
-		if err == nil && (events != e.events || events&EventOnce != 0) {
-			err = s.rearm(fd, e, events)
+func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, err error) {
+	fd, _, ferr := s.enter(fileobj)
+	defer s.leave("Modify", fileobj, fd, ferr, &err)
+	if s.open && !events.valid() {
+		return nil, eventsError(events)
+	}
+	e, err := s.lookup(fileobj, fd, ferr)
+	if err != nil {
+		return nil, err
+	}
+	if events != e.events || events&EventOnce != 0 {
+		old := *e
+		e.gen, e.events = s.change(), events
+		if old.rests() && !s.oneShot {
+			err = s.backend.add(fd, e)
+		} else {
+			err = s.backend.modify(fd, old.events, e)
 		}
 		if err != nil {
+			*e = old
+			if err != errPriority && err != errHangup {
+				s.table.remove(fd)
+			}
 			return nil, err
 		}
-		e.key = &SelectorKey{FileObj: e.key.FileObj, FD: fd, Events: events, Data: data}
-		return e.key, nil
-	})
-}
-
-// rearm changes what a descriptor is watched for, and lets a key rest no more.
-func (s *core) rearm(fd int, e *entry, events EventMask) (err error) {
-	fresh := &s.fresh
-	*fresh = *e
-	fresh.gen, fresh.events = s.change(), events
-	if e.rests() && !s.oneShot {
-		err = s.backend.add(fd, fresh)
-	} else {
-		err = s.backend.modify(fd, e.events, fresh)
+		s.table.countOnce(old.events, events)
 	}
-	if err == nil {
-		s.table.countOnce(e.events, events)
-		*e = *fresh
-	} else if err != errPriority && err != errHangup {
-		s.table.remove(fd)
-	}
-	*fresh = entry{}
-	return err
+	e.key = &SelectorKey{FileObj: e.key.FileObj, FD: fd, Events: events, Data: data}
+	return e.key, nil
 }
 
 // GetKey returns the key of a registered file object; see [Selector.GetKey].
-func (s *core) GetKey(fileobj any) (*SelectorKey, error) {
-	return s.do("GetKey", fileobj, func(fd int, _ bool, ferr error) (*SelectorKey, error) {
-		e, err := s.lookup(fileobj, fd, ferr)
-		if err != nil {
-			return nil, err
-		}
-		return e.key, nil
-	})
+func (s *core) GetKey(fileobj any) (_ *SelectorKey, err error) {
+	fd, _, ferr := s.enter(fileobj)
+	defer s.leave("GetKey", fileobj, fd, ferr, &err)
+	e, err := s.lookup(fileobj, fd, ferr)
+	if err != nil {
+		return nil, err
+	}
+	return e.key, nil
 }
 
 // lookup finds the entry of a descriptor, or of a key that is still its registration's.

@@ -141,7 +141,7 @@ func (s *EpollSelector) poll() {
 }
 
 func (s *EpollSelector) leaveSet() {
-	s.control(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
+	epollCtl(s.set, unix.EPOLL_CTL_DEL, s.r, unix.EpollEvent{})
 	s.inSet = false
 }
 
@@ -158,60 +158,23 @@ func (s *EpollSelector) create() (int, error) {
 		return -1, err
 	}
 	if s.inSet {
-		if err := s.control(fd, unix.EPOLL_CTL_ADD, s.r, unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}); err != nil {
+		if errno := epollCtl(fd, unix.EPOLL_CTL_ADD, s.r, unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeFd}); errno != 0 {
 			unix.Close(fd)
-			return -1, os.NewSyscallError("epoll_ctl", err)
+			return -1, os.NewSyscallError("epoll_ctl", errno)
 		}
 	}
 	return fd, nil
 }
 
-// epollBits has what the kernel calls each event, by the event's bit.
-var epollBits = [...]uint32{unix.EPOLLIN, unix.EPOLLOUT, unix.EPOLLPRI, unix.EPOLLRDHUP, unix.EPOLLONESHOT}
-
-// epollInterest has what to ask the kernel for, by mask.
-var epollInterest = func() (interest [allEvents | EventOnce + 1]uint32) {
-	for events := range interest {
-		for i, bit := range epollBits {
-			if events&(1<<i) != 0 {
-				interest[events] |= bit
-			}
-		}
-	}
-	return interest
-}()
-
-// epollMask has the mask for what the kernel answers, by epollIndex. Hang-up and
-// error count as whatever was asked for.
-var epollMask = func() (masks [64]EventMask) {
-	for index := range masks {
-		for i, bit := range epollBits {
-			if uint32(index)&epollIndex(bit) != 0 {
-				masks[index] |= 1 << i
-			}
-		}
-		if index&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-			masks[index] = allEvents
-		}
-	}
-	return masks
-}()
-
-// epollGone has what an end shows by: an error stands alone if it is none.
-const epollGone = unix.EPOLLERR | unix.EPOLLHUP | unix.EPOLLRDHUP
-
-// epollIndex brings EPOLLRDHUP down to the lowest bit that is free.
-func epollIndex(events uint32) uint32 {
-	const low = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLOUT | unix.EPOLLERR | unix.EPOLLHUP
-	return events&low | events&unix.EPOLLRDHUP>>8
-}
-
-// event returns what the kernel gets: the event data are the descriptor and
-// the low half of the generation.
+// event returns what the kernel gets: its bits are those of poll, the event data are
+// the descriptor and the low half of the generation.
 func (e *entry) event(fd int) unix.EpollEvent {
-	events := epollInterest[e.events]
-	if e.pos&epollQuiet != 0 {
-		events = events&^unix.EPOLLONESHOT | unix.EPOLLET
+	events := uint32(pollInterest(e.events))
+	switch {
+	case e.pos&epollQuiet != 0:
+		events |= unix.EPOLLET
+	case e.events&EventOnce != 0:
+		events |= unix.EPOLLONESHOT
 	}
 	return unix.EpollEvent{Events: events, Fd: int32(fd), Pad: int32(e.gen)}
 }
@@ -219,7 +182,7 @@ func (e *entry) event(fd int) unix.EpollEvent {
 // What an entry's pos says.
 const (
 	epollOnce  = 1 << iota // it isn't in the set: the kernel tells of it once
-	epollQuiet             // see quiet
+	epollQuiet             // it has nothing to tell for long: see match
 )
 
 // tellsOnce reports whether the kernel tells of a descriptor's EventPriority once.
@@ -234,8 +197,8 @@ func (s *EpollSelector) tellsOnce(fd int, events EventMask) bool {
 		return false
 	}
 	// The kernel looks at the file before it looks for it in the set (do_epoll_ctl).
-	err := s.control(s.set, unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
-	return err == nil || err == unix.ENOENT
+	errno := epollCtl(s.set, unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
+	return errno == 0 || errno == unix.ENOENT
 }
 
 func (s *EpollSelector) add(fd int, e *entry) error {
@@ -252,25 +215,28 @@ func (s *EpollSelector) add(fd int, e *entry) error {
 		s.signal()
 		return nil
 	}
-	err := s.control(s.set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
-	if err == unix.EEXIST {
+	errno := epollCtl(s.set, unix.EPOLL_CTL_ADD, fd, e.event(fd))
+	if errno == unix.EEXIST {
 		// The number was closed while registered, and names the same open
 		// file again by a duplicate.
-		err = s.control(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
+		errno = epollCtl(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 	}
-	return os.NewSyscallError("epoll_ctl", err)
+	if errno != 0 {
+		return os.NewSyscallError("epoll_ctl", errno)
+	}
+	return nil
 }
 
 func (s *EpollSelector) modify(fd int, old EventMask, e *entry) error {
 	e.pos &= epollOnce
 	if e.pos == 0 && !s.tellsOnce(fd, e.events) {
-		err := s.control(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
-		if err == nil {
+		switch errno := epollCtl(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd)); errno {
+		case 0:
 			return nil
-		}
-		if err != unix.ENOENT {
+		case unix.ENOENT:
+		default:
 			s.remove(fd, e)
-			return os.NewSyscallError("epoll_ctl", err)
+			return os.NewSyscallError("epoll_ctl", errno)
 		}
 		// The number was closed and names another file by now, or the key rested
 		// when the set was made anew.
@@ -287,19 +253,16 @@ func (s *EpollSelector) remove(fd int, e *entry) {
 		s.signal()
 		return
 	}
-	s.control(s.set, unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
+	epollCtl(s.set, unix.EPOLL_CTL_DEL, fd, unix.EpollEvent{})
 }
 
-// control is epoll_ctl. It tells the scheduler of the call, which unix.EpollCtl
-// does not: the kernel asks the file's driver, which may sleep, and waits for
-// who else does that with the same set.
-func (s *EpollSelector) control(set, op, fd int, event unix.EpollEvent) error {
+// epollCtl tells the scheduler of the call, which unix.EpollCtl does not: the kernel
+// asks the file's driver, which may sleep, and waits for who else does that with the
+// same set.
+func epollCtl(set, op, fd int, event unix.EpollEvent) unix.Errno {
 	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(set), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(&event)), 0, 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
+	return errno
 }
 
 func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
@@ -344,7 +307,7 @@ func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
 		}
 		if p.Revents&unix.POLLNVAL != 0 && checkOpen(fd) != nil {
 			s.remove(fd, e) // closed while registered
-		} else if mask := pollMask(&p) & e.events; mask != 0 {
+		} else if mask := pollMask(fd, e.events, p.Revents); mask != 0 {
 			dst = append(dst, Ready{e.key, mask})
 			if e.events&EventOnce != 0 {
 				s.remove(fd, e)
@@ -446,9 +409,13 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 			poisoned = true
 			continue
 		}
-		mask := epollMask[epollIndex(event.Events)] & e.events
-		if (event.Events&epollGone == unix.EPOLLERR || e.pos != 0) && !e.rests() {
-			mask = s.quiet(fd, e, event.Events, mask)
+		mask := pollMask(fd, e.events, int16(event.Events))
+		if quiet := e.pos == epollQuiet; quiet != (mask == 0) && !e.rests() {
+			// A socket has something in its error queue, and nothing but EventHangup
+			// was asked for, which that isn't. It would tell of it as long as nobody has
+			// read it; EPOLLET makes it tell once. Whatever else it tells of puts it back.
+			e.pos ^= epollQuiet
+			epollCtl(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
 		}
 		if mask == 0 || full && e.events&EventOnce == 0 {
 			continue
@@ -470,22 +437,6 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 	return dst, nil
 }
 
-// quiet returns the mask for a descriptor that tells of an error alone, or did. If
-// it is a socket that is no hang-up: the socket lives on, and has something in its
-// error queue. It tells of that as long as nobody has read it. If nothing but
-// EventHangup was asked for, it has to be quiet meanwhile: EPOLLET makes it so.
-// Whatever else it tells of puts it back.
-func (s *EpollSelector) quiet(fd int, e *entry, events uint32, mask EventMask) EventMask {
-	if events&epollGone == unix.EPOLLERR && mask&EventHangup != 0 && isOpenSocket(fd) {
-		mask &^= EventHangup
-	}
-	if quiet := e.pos&epollQuiet != 0; quiet != (mask == 0) {
-		e.pos ^= epollQuiet
-		s.control(s.set, unix.EPOLL_CTL_MOD, fd, e.event(fd))
-	}
-	return mask
-}
-
 // rebuild puts a new set in the place of one that has events which nobody can
 // take out.
 func (s *EpollSelector) rebuild() error {
@@ -498,9 +449,9 @@ func (s *EpollSelector) rebuild() error {
 		if e.rests() || e.pos&epollOnce != 0 {
 			continue
 		}
-		err := s.control(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
-		if err == unix.ENOMEM || err == unix.ENOSPC {
-			return os.NewSyscallError("epoll_ctl", err)
+		errno := epollCtl(fd, unix.EPOLL_CTL_ADD, slot, e.event(slot))
+		if errno == unix.ENOMEM || errno == unix.ENOSPC {
+			return os.NewSyscallError("epoll_ctl", errno)
 		}
 		// All other errors are of descriptors that were closed, or closed and
 		// reused, while registered: as long as that lasts they have no events.

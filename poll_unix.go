@@ -124,20 +124,23 @@ func (s *PollSelector) remove(_ int, e *entry) {
 
 // newPollFd returns what to ask the kernel for.
 func newPollFd(fd int, events EventMask) unix.PollFd {
-	p := unix.PollFd{Fd: int32(fd)}
+	return unix.PollFd{Fd: int32(fd), Events: pollInterest(events)}
+}
+
+func pollInterest(events EventMask) (interest int16) {
 	if events&EventRead != 0 {
-		p.Events |= unix.POLLIN
+		interest |= unix.POLLIN
 	}
 	if events&EventWrite != 0 {
-		p.Events |= unix.POLLOUT
+		interest |= unix.POLLOUT
 	}
 	if events&EventPriority != 0 {
-		p.Events |= unix.POLLPRI
+		interest |= unix.POLLPRI
 	}
 	if events&EventHangup != 0 {
-		p.Events |= pollRDHUP
+		interest |= pollRDHUP
 	}
-	return p
+	return interest
 }
 
 // pollFd returns what to ask poll for, or an error for what it can't wait for.
@@ -171,9 +174,9 @@ func pollFd(fd int, events EventMask) (unix.PollFd, error) {
 	return p[0], nil
 }
 
-// pollMask returns the mask for what the kernel answers. Hang-up and error count
-// as whatever was asked for, but that an error alone of a socket is no hang-up: it
-// lives on.
+// pollMask returns the mask for what the kernel answers, of what was asked for.
+// Hang-up and error count as all of that, but that an error alone of a socket is no
+// hang-up: it lives on.
 //
 // Some kernels tell less. docs/systems.md has what a user sees of it; it comes from
 //
@@ -182,32 +185,33 @@ func pollFd(fd int, events EventMask) (unix.PollFd, error) {
 //   - DragonFly: poll_copyout, filt_fiforead, fifo_kqfilter.
 //   - NetBSD: sodopoll, which has no POLLHUP; pipe_poll, fifo_poll.
 //   - illumos: so_poll in sockcommon_sops.c.
-func pollMask(p *unix.PollFd) (events EventMask) {
-	gone := p.Revents & (unix.POLLERR | unix.POLLHUP)
+func pollMask(fd int, events EventMask, answer int16) EventMask {
+	gone := answer & (unix.POLLERR | unix.POLLHUP)
 	if pollStops {
 		// DragonFly says POLLNVAL of a pipe whose other end is gone (poll_copyout
 		// takes EPIPE, which is 32, for it).
-		gone |= p.Revents & unix.POLLNVAL
+		gone |= answer & unix.POLLNVAL
 	}
-	switch {
-	case gone == unix.POLLERR && p.Revents&pollRDHUP == 0 && p.Events&pollRDHUP != 0 && isOpenSocket(int(p.Fd)):
-		return allEvents &^ EventHangup
-	case gone != 0:
-		return allEvents
+	var mask EventMask
+	if gone != 0 {
+		mask = allEvents
+		if gone == unix.POLLERR && answer&pollRDHUP == 0 && events&EventHangup != 0 && isOpenSocket(fd) {
+			mask &^= EventHangup
+		}
 	}
-	if p.Revents&unix.POLLIN != 0 {
-		events |= EventRead
+	if answer&unix.POLLIN != 0 {
+		mask |= EventRead
 	}
-	if p.Revents&unix.POLLOUT != 0 {
-		events |= EventWrite
+	if answer&unix.POLLOUT != 0 {
+		mask |= EventWrite
 	}
-	if p.Revents&unix.POLLPRI != 0 {
-		events |= EventPriority
+	if answer&unix.POLLPRI != 0 {
+		mask |= EventPriority
 	}
-	if p.Revents&pollRDHUP != 0 {
-		events |= EventHangup
+	if answer&pollRDHUP != 0 {
+		mask |= EventHangup
 	}
-	return events
+	return mask & events
 }
 
 // update makes the copy anew if anything has changed.
@@ -329,7 +333,7 @@ func (s *PollSelector) answers(dst []Ready, b *pollFds) (_ []Ready, invalid bool
 			pollWait(again[:], 0)
 			p.Revents = again[0].Revents
 		}
-		mask := pollMask(p) & e.events
+		mask := pollMask(fd, e.events, p.Revents)
 		if mask == 0 {
 			b.leftOut = true
 			p.Fd = -1
