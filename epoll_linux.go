@@ -31,23 +31,22 @@ import (
 // their server. Meanwhile the other methods of the same selector may stand still.
 // Other goroutines run on. Give such a file a selector of its own.
 //
-// While the process is stopped (SIGSTOP), the time of a wait is counted. It isn't
-// once somebody has asked for Fd, or has registered a regular file (such as
-// /proc/self/mounts) for EventPriority: a stop makes waits longer then.
+// While the process is stopped (SIGSTOP), the time of a wait is counted. Once
+// somebody has asked for Fd, or has registered a regular file (such as
+// /proc/self/mounts) for EventPriority, it isn't: a stop makes waits longer then. And
+// timeouts are counted in milliseconds.
 type EpollSelector struct {
 	core
 	*epollFiles
 	looks, waits epollEvents
-
-	inSet bool // the waker is in the set
 
 	// polled is what a wait polls that doesn't block in the set alone: the waker,
 	// the set, and what the kernel tells once. asleep is the wait's own copy of it,
 	// looked one for looks.
 	polled, asleep, looked []unix.PollFd
 
-	since uint64 // the core's changes when the wait was prepared
-	apart bool   // the wait polls
+	apart bool // the wait polls
+	inSet bool // the waker is in the set
 }
 
 // epollFiles are a selector's descriptors.
@@ -57,8 +56,8 @@ type EpollSelector struct {
 // triggers. The kernel forgets their event when anybody polls them (psi_trigger_poll,
 // mounts_poll, proc_sys_poll), as whoever polls the set does, and as happens when a
 // registration is made or changed (ep_insert, ep_modify), or a set made anew. A
-// wait polls them beside the set then, by ppoll, which doesn't count the time for which
-// the process is stopped; epoll_wait does.
+// wait polls them beside the set then, by poll(2), which doesn't count the time for
+// which the process is stopped; epoll_wait does.
 //
 // The waker is in the set as well, until somebody asks for Fd: who watches that
 // must not see it.
@@ -71,11 +70,14 @@ type epollFiles struct {
 // any when it was fitted.
 type epollEvents struct {
 	events []unix.EpollEvent
-	n      int // how many there are
+	n      int    // how many there are
+	since  uint64 // the core's changes when it was fitted
 }
 
-// fit makes room for the events of n registrations and the waker.
-func (b *epollEvents) fit(n int) {
+// fit makes room for the events of all registrations and the waker.
+func (s *EpollSelector) fit(b *epollEvents) {
+	b.since = s.changes
+	n := s.table.n
 	if size := len(b.events); size <= n || size > 64 && size > 8*n {
 		b.events = make([]unix.EpollEvent, n+1+n&^7) // twice as many, but few of few
 	}
@@ -95,7 +97,7 @@ func NewEpollSelector() (*EpollSelector, error) {
 	if err == nil {
 		// A filter may let epoll_create1 pass and refuse the wait, in one of
 		// its forms or in all.
-		s.looks.fit(0)
+		s.fit(&s.looks)
 		_, errno := epollWait(s.set, s.looks.events, 0)
 		if errno == 0 || errno == unix.EINTR {
 			_, errno = epollPwait(s.set, s.looks.events, 0)
@@ -267,7 +269,7 @@ func epollCtl(set, op, fd int, event unix.EpollEvent) unix.Errno {
 
 func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 	b := &s.looks
-	b.fit(s.table.n)
+	s.fit(b)
 	n, errno := epollPwait(s.set, b.events, 0)
 	for errno == unix.EINTR {
 		n, errno = epollPwait(s.set, b.events, 0)
@@ -280,7 +282,7 @@ func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 	if len(s.polled) > ownPolled {
 		dst, err = s.lookApart(dst)
 	}
-	dst, matchErr := s.match(dst, b, s.changes)
+	dst, matchErr := s.match(dst, b)
 	return dst, cmp.Or(err, matchErr)
 }
 
@@ -319,8 +321,7 @@ func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
 }
 
 func (s *EpollSelector) prepare() error {
-	s.since = s.changes
-	s.waits.fit(s.table.n)
+	s.fit(&s.waits)
 	s.waits.n = 0
 	if s.apart = s.polled != nil; s.apart {
 		if s.inSet {
@@ -333,33 +334,15 @@ func (s *EpollSelector) prepare() error {
 
 func (s *EpollSelector) wait(timeout time.Duration) (over bool, err error) {
 	if s.apart {
-		return s.waitApart(timeout)
+		_, over, err = pollWait(s.asleep, timeout)
+		return over, err
 	}
 	n, errno := epollWait(s.set, s.waits.events, timeout)
-	switch errno {
-	case 0:
-		s.waits.n = n
-		return n == 0, nil
-	case unix.EINTR:
-		return false, nil
+	if errno != 0 && errno != unix.EINTR {
+		return false, os.NewSyscallError("epoll_wait", errno)
 	}
-	return false, os.NewSyscallError("epoll_wait", errno)
-}
-
-func (s *EpollSelector) waitApart(timeout time.Duration) (over bool, err error) {
-	var limit *unix.Timespec
-	if timeout >= 0 {
-		ts := unix.NsecToTimespec(int64(timeout))
-		limit = &ts
-	}
-	n, err := unix.Ppoll(s.asleep, limit, nil)
-	switch err {
-	case nil:
-		return n == 0, nil
-	case unix.EINTR:
-		return false, nil
-	}
-	return false, os.NewSyscallError("ppoll", err)
+	s.waits.n = max(n, 0)
+	return n == 0, nil
 }
 
 func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
@@ -368,7 +351,7 @@ func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
 		wakes, set := s.asleep[0].Revents, s.asleep[1].Revents
 		if (wakes|set)&unix.POLLNVAL != 0 {
 			// Somebody closed a descriptor that was not theirs.
-			return dst, os.NewSyscallError("ppoll", unix.EBADF)
+			return dst, os.NewSyscallError("poll", unix.EBADF)
 		}
 		if wakes != 0 && !s.signalled {
 			s.drain() // somebody else wrote to it
@@ -376,21 +359,21 @@ func (s *EpollSelector) take(dst []Ready) ([]Ready, error) {
 		if set == 0 {
 			return dst, nil
 		}
-		s.waits.fit(s.table.n)
+		s.fit(&s.waits)
 		n, errno := epollPwait(s.set, s.waits.events, 0)
 		if errno != 0 {
 			return dst, os.NewSyscallError("epoll_wait", errno)
 		}
-		s.waits.n, s.since = int(n), s.changes
+		s.waits.n = int(n)
 	}
-	return s.match(dst, &s.waits, s.since)
+	return s.match(dst, &s.waits)
 }
 
 // match appends the events that have a registration. One that has none is
 // either older than a change which was made while the wait was on its way, and
 // doesn't come again, or of a descriptor that was closed while a duplicate
 // lives on, and comes again for ever. If nothing was changed since it is the latter.
-func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Ready, error) {
+func (s *EpollSelector) match(dst []Ready, b *epollEvents) ([]Ready, error) {
 	// Who has filled the buffer may have left something. A look has room for all,
 	// and brings again what lasts.
 	full := b.n == len(b.events) && b.n <= s.table.n
@@ -431,7 +414,7 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents, since uint64) ([]Read
 	if full {
 		return s.look(dst)
 	}
-	if poisoned && since == s.changes {
+	if poisoned && b.since == s.changes {
 		return dst, s.rebuild()
 	}
 	return dst, nil
