@@ -5,7 +5,6 @@
 package selectors
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -268,6 +267,13 @@ func epollCtl(set, op, fd int, event unix.EpollEvent) unix.Errno {
 }
 
 func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
+	if len(s.polled) > ownPolled {
+		s.looked = append(s.looked[:0], s.polled[ownPolled:]...)
+		if _, _, err := pollWait(s.looked, 0); err != nil {
+			return dst, err
+		}
+		dst = s.told(dst, s.looked)
+	}
 	b := &s.looks
 	s.fit(b)
 	n, errno := epollPwait(s.set, b.events, 0)
@@ -278,23 +284,11 @@ func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 		return dst, os.NewSyscallError("epoll_wait", errno)
 	}
 	b.n = int(n)
-	var err error
-	if len(s.polled) > ownPolled {
-		dst, err = s.lookApart(dst)
-	}
-	dst, matchErr := s.match(dst, b)
-	return dst, cmp.Or(err, matchErr)
+	return s.match(dst, b)
 }
 
 // ownPolled is how many of polled are the selector's own.
 const ownPolled = 2
-
-// lookApart looks at what the kernel tells once.
-func (s *EpollSelector) lookApart(dst []Ready) ([]Ready, error) {
-	s.looked = append(s.looked[:0], s.polled[ownPolled:]...)
-	_, _, err := pollWait(s.looked, 0)
-	return s.told(dst, s.looked), err
-}
 
 // told appends what the kernel tells once, and was polled.
 func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {

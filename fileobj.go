@@ -13,24 +13,31 @@ import (
 	"syscall"
 )
 
-// descriptor returns the descriptor of a file object, and whether the object
-// is a number. The error wraps ErrInvalidFileObj.
-func descriptor(fileobj any) (fd int, isNumber bool, err error) {
+// identify returns the descriptor of a file object, or why it can't be had, and
+// whether the object can be found by its identity instead. A key has that of its
+// registration.
+func identify(fileobj any) (fd int, named bool, err error) {
+	if isKey(fileobj) {
+		return fileobj.(*SelectorKey).FD, false, nil
+	}
 	fd, isNumber, raw, err := resolve(fileobj)
-	if raw == nil || err != nil {
-		return fd, isNumber, err
+	if isNumber {
+		return fd, false, err
 	}
-	n := ^uintptr(0)
-	if err := raw.Control(func(fd uintptr) { n = fd }); err != nil {
-		return 0, false, unavailable(raw, err)
+	if raw != nil && err == nil {
+		n := ^uintptr(0)
+		if err = raw.Control(func(fd uintptr) { n = fd }); err != nil {
+			err = unavailable(raw, err)
+		} else {
+			fd, err = unsigned(uint64(n))
+		}
 	}
-	fd, err = unsigned(uint64(n))
-	return fd, false, err
+	return fd, isComparable(fileobj), err
 }
 
-// resolve returns the descriptor of a file object, or whom to ask for it. It
-// doesn't use the Fd method that a syscall.Conn may have as well: [os.File.Fd]
-// puts the file into blocking mode.
+// resolve returns the descriptor of a file object, or whom to ask for it. Its errors
+// wrap ErrInvalidFileObj. It doesn't use the Fd method that a syscall.Conn may have as
+// well: [os.File.Fd] puts the file into blocking mode.
 func resolve(fileobj any) (fd int, isNumber bool, raw syscall.RawConn, err error) {
 	if n, ok := fileobj.(int); ok {
 		fd, err = number(int64(n))
@@ -119,17 +126,6 @@ func unsigned(n uint64) (int, error) {
 		return 0, fmt.Errorf("%w: %d can't be a descriptor", ErrInvalidFileObj, n)
 	}
 	return number(int64(n))
-}
-
-// identify returns the descriptor of a file object, or why it can't be had, and
-// whether the object can be found by its identity instead. A key has that of its
-// registration.
-func identify(fileobj any) (fd int, named bool, err error) {
-	if isKey(fileobj) {
-		return fileobj.(*SelectorKey).FD, false, nil
-	}
-	fd, isNumber, err := descriptor(fileobj)
-	return fd, !isNumber && isComparable(fileobj), err
 }
 
 // isComparable reports whether a file object can be the key of a map. The map
