@@ -337,26 +337,13 @@ func (s *core) rest(ready []Ready) {
 
 // AppendReady is Select into the caller's slice; see [Selector.AppendReady].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
-	// What is ready at once is returned from here: each return after a system call
-	// costs some nanoseconds, since the processor has forgotten where it leads to.
-	s.mu.Lock()
-	if !s.open || s.table.once > 0 && !s.oneShot || s.signalled {
-		return s.begin("AppendReady", dst, timeout, nil)
-	}
-	ready, err := s.backend.look(dst)
-	if len(ready) > len(dst) {
-		s.wakeup = false
-		s.mu.Unlock()
-		return ready, nil
-	}
-	return s.goOn("AppendReady", dst, err, timeout, nil)
+	return s.await("AppendReady", dst, timeout, nil)
 }
 
 // Select waits until something is ready or a timeout is over; see
 // [Selector.Select].
 func (s *core) Select(timeout time.Duration) ([]Ready, error) {
-	s.mu.Lock()
-	return s.begin("Select", nil, timeout, nil)
+	return s.await("Select", nil, timeout, nil)
 }
 
 // SelectContext waits until something is ready or a context is done; see
@@ -366,15 +353,13 @@ func (s *core) SelectContext(ctx context.Context) ([]Ready, error) {
 		panic("selectors: SelectContext with a nil context")
 	}
 	c := &cancellation{done: ctx.Err() != nil}
-	s.mu.Lock()
-	ready, err := s.begin("SelectContext", nil, Forever, c)
+	ready, err := s.await("SelectContext", nil, Forever, c)
 	if err == errUnwatched {
 		// However this ends, nothing that the context may keep leads to the selector.
 		c.core.Store(s)
 		defer c.core.Store(nil)
 		defer context.AfterFunc(ctx, c.cancel)()
-		s.mu.Lock()
-		ready, err = s.begin("SelectContext", nil, Forever, c)
+		ready, err = s.await("SelectContext", nil, Forever, c)
 	}
 	if err == errCancelled {
 		err = ctx.Err()
@@ -413,37 +398,25 @@ var (
 	errCancelled = errors.New("cancelled")                     // stands for the context's error
 )
 
-// begin looks, and waits if there is nothing. It is called with mu held, and releases it.
-func (s *core) begin(call string, dst []Ready, timeout time.Duration, c *cancellation) ([]Ready, error) {
+// await looks, and waits if there is nothing.
+func (s *core) await(call string, dst []Ready, timeout time.Duration, c *cancellation) (ready []Ready, err error) {
+	s.mu.Lock()
 	switch {
 	case !s.open:
-		return s.goOn(call, dst, ErrClosed, 0, nil)
+		err = ErrClosed
 	case c != nil && c.done && !c.watched():
-		return s.goOn(call, dst, errCancelled, 0, nil)
+		err = errCancelled
+	default:
+		ready, err = s.backend.look(dst)
+		if s.signalled || s.table.once > 0 {
+			s.settle(ready[len(dst):])
+		}
+		if len(ready) > len(dst) {
+			s.wakeup = false
+			s.mu.Unlock()
+			return ready, nil
+		}
 	}
-	ready, err := s.peek(dst)
-	if len(ready) > len(dst) {
-		s.wakeup = false
-		s.mu.Unlock()
-		return ready, nil
-	}
-	return s.goOn(call, dst, err, timeout, c)
-}
-
-// peek is a look, for whomever.
-func (s *core) peek(dst []Ready) ([]Ready, error) {
-	ready, err := s.backend.look(dst)
-	if s.signalled {
-		s.signalled = false // the look may have taken the wake-up away
-		s.signal()
-	}
-	s.rest(ready[len(dst):])
-	return ready, err
-}
-
-// goOn goes on with a wait whose look found nothing or failed, and releases mu.
-func (s *core) goOn(call string, dst []Ready, err error, timeout time.Duration, c *cancellation) ([]Ready, error) {
-	ready := dst
 	switch {
 	case err != nil:
 	case s.wakeup:
@@ -460,6 +433,23 @@ func (s *core) goOn(call string, dst []Ready, err error, timeout time.Duration, 
 		return dst, waitError(call, err) // a backend may have made a new array in vain
 	}
 	return ready, nil
+}
+
+// settle is called after a look. That may have taken the wake-up away; and what it
+// tells of may have to rest.
+func (s *core) settle(told []Ready) {
+	if s.signalled {
+		s.signalled = false
+		s.signal()
+	}
+	s.rest(told)
+}
+
+// peek is the look of a wait that has to end.
+func (s *core) peek(dst []Ready) ([]Ready, error) {
+	ready, err := s.backend.look(dst)
+	s.settle(ready[len(dst):])
+	return ready, err
 }
 
 // block leads, or sleeps until it does or has to end. It is called and returns with
