@@ -318,23 +318,6 @@ func (s *core) change() uint64 {
 	return s.changes
 }
 
-// rest lets the keys with EventOnce rest that are told of now: their descriptors are left
-// out until Modify. If the kernel does so itself, the backend has marked them.
-func (s *core) rest(ready []Ready) {
-	if s.table.once == 0 || s.oneShot {
-		return
-	}
-	for _, r := range ready {
-		e := s.table.find(r.Key.FD)
-		if e == nil || e.key != r.Key || e.events&EventOnce == 0 {
-			continue
-		}
-		s.change()
-		s.backend.remove(r.Key.FD, e)
-		e.events = EventOnce
-	}
-}
-
 // AppendReady is Select into the caller's slice; see [Selector.AppendReady].
 func (s *core) AppendReady(dst []Ready, timeout time.Duration) ([]Ready, error) {
 	return s.await("AppendReady", dst, timeout, nil)
@@ -435,14 +418,24 @@ func (s *core) await(call string, dst []Ready, timeout time.Duration, c *cancell
 	return ready, nil
 }
 
-// settle is called after a look. That may have taken the wake-up away; and what it
-// tells of may have to rest.
+// settle is called after a look, which may have taken the wake-up away. The keys with
+// EventOnce that are told of now rest from here on: their descriptors are left out until
+// Modify. If the kernel does so itself, the backend has marked them.
 func (s *core) settle(told []Ready) {
 	if s.signalled {
 		s.signalled = false
 		s.signal()
 	}
-	s.rest(told)
+	if s.table.once == 0 || s.oneShot {
+		return
+	}
+	for _, r := range told {
+		if e := s.table.find(r.Key.FD); e != nil && e.key == r.Key && e.events&EventOnce != 0 {
+			s.change()
+			s.backend.remove(r.Key.FD, e)
+			e.events = EventOnce
+		}
+	}
 }
 
 // peek is the look of a wait that has to end.
@@ -569,7 +562,7 @@ func (s *core) lead(w *wait, now time.Duration, dst []Ready) ([]Ready, error) {
 			return dst, ErrClosed
 		}
 		if len(ready) > len(dst) {
-			s.rest(ready[len(dst):])
+			s.settle(ready[len(dst):])
 			return ready, nil
 		}
 		if err != nil {
