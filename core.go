@@ -127,6 +127,8 @@ type core struct {
 	// has told of (epoll), and the backend marks the entry.
 	copies, oneShot bool
 
+	noHangup bool // EventHangup is refused: the call has no word for it
+
 	now func() time.Duration // monotonic, but in a test
 
 	// All below is guarded by mu.
@@ -211,6 +213,8 @@ func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey
 		return nil, errKey
 	case s.table.find(fd) != nil:
 		return nil, ErrRegistered
+	case s.noHangup && events&EventHangup != 0:
+		return nil, errHangup
 	}
 	e := &s.fresh
 	*e = entry{gen: s.change(), events: events}
@@ -255,6 +259,9 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, 
 	e, err := s.lookup(fileobj, fd, ferr)
 	if err != nil {
 		return nil, err
+	}
+	if s.noHangup && events&EventHangup != 0 {
+		return nil, errHangup
 	}
 	if events != e.events || events&EventOnce != 0 {
 		old := *e

@@ -246,7 +246,7 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 			// Closed while registered: it would be reported for ever.
 			s.remove(fd, e)
 		default:
-			if mask := pollMask(fd, e.events, p.Revents); mask != 0 {
+			if mask := pollMask(fd, e.events, uint32(p.Revents)); mask != 0 {
 				dst = append(dst, Ready{e.key, mask})
 			}
 		}

@@ -170,7 +170,7 @@ func (s *EpollSelector) create() (int, error) {
 // event returns what the kernel gets: its bits are those of poll, the event data are
 // the descriptor and the low half of the generation.
 func (e *entry) event(fd int) unix.EpollEvent {
-	events := uint32(pollInterest(e.events))
+	events := uint32(newPollFd(fd, e.events).Events)
 	switch {
 	case e.pos&epollQuiet != 0:
 		events |= unix.EPOLLET
@@ -303,7 +303,7 @@ func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
 		}
 		if p.Revents&unix.POLLNVAL != 0 && checkOpen(fd) != nil {
 			s.remove(fd, e) // closed while registered
-		} else if mask := pollMask(fd, e.events, p.Revents); mask != 0 {
+		} else if mask := pollMask(fd, e.events, uint32(p.Revents)); mask != 0 {
 			dst = append(dst, Ready{e.key, mask})
 			if e.events&EventOnce != 0 {
 				s.remove(fd, e)
@@ -386,7 +386,7 @@ func (s *EpollSelector) match(dst []Ready, b *epollEvents) ([]Ready, error) {
 			poisoned = true
 			continue
 		}
-		mask := pollMask(fd, e.events, int16(event.Events))
+		mask := pollMask(fd, e.events, event.Events)
 		if quiet := e.pos == epollQuiet; quiet != (mask == 0) && !e.rests() {
 			// A socket has something in its error queue, and nothing but EventHangup
 			// was asked for, which that isn't. It would tell of it as long as nobody has

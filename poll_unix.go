@@ -72,19 +72,37 @@ func NewPollSelector() (*PollSelector, error) {
 		k.release()
 		return nil, err
 	}
-	s.copies, s.looks.stale, s.waits.stale = true, true, true
+	s.copies, s.noHangup = true, !tellsHangup()
+	s.looks.stale, s.waits.stale = true, true
 	s.init(s, k)
 	return s, nil
 }
 
 func (s *PollSelector) add(fd int, e *entry) error {
-	if e.events&EventHangup != 0 && !tellsHangup() {
-		return errHangup
-	}
 	// poll has no error for a closed descriptor, only POLLNVAL when it waits.
-	p, err := pollFd(fd, e.events)
-	if err != nil {
+	if err := checkOpen(fd); err != nil {
 		return err
+	}
+	p := newPollFd(fd, e.events)
+	if pollRefuses || socketsRDHUP && e.events&EventHangup != 0 {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return os.NewSyscallError("fstat", err)
+		}
+		kind := st.Mode & unix.S_IFMT
+		if socketsRDHUP && kind != unix.S_IFSOCK {
+			p.Events &^= pollRDHUP
+		}
+		asked := [1]unix.PollFd{p}
+		if pollRefuses {
+			if _, _, err := pollWait(asked[:], 0); err != nil {
+				return err
+			}
+		}
+		// A FIFO has a device; it is 0 for a pipe (pipe_stat).
+		if pollRefuses && (kind == unix.S_IFIFO && st.Dev != 0 || asked[0].Revents&unix.POLLNVAL != 0) {
+			return fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("poll", unix.EINVAL))
+		}
 	}
 	e.pos = uint32(len(s.fds))
 	s.fds = append(s.fds, p)
@@ -92,19 +110,8 @@ func (s *PollSelector) add(fd int, e *entry) error {
 }
 
 func (s *PollSelector) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 && !tellsHangup() {
-		return errHangup
-	}
-	p, err := pollFd(fd, e.events)
-	if err != nil {
-		s.remove(fd, e)
-		return err
-	}
-	if e.pos == 0 {
-		return s.add(fd, e)
-	}
-	s.fds[e.pos] = p
-	return nil
+	s.remove(fd, e)
+	return s.add(fd, e)
 }
 
 // remove puts the last descriptor into the place of the one that goes.
@@ -124,54 +131,20 @@ func (s *PollSelector) remove(_ int, e *entry) {
 
 // newPollFd returns what to ask the kernel for.
 func newPollFd(fd int, events EventMask) unix.PollFd {
-	return unix.PollFd{Fd: int32(fd), Events: pollInterest(events)}
-}
-
-func pollInterest(events EventMask) (interest int16) {
+	p := unix.PollFd{Fd: int32(fd)}
 	if events&EventRead != 0 {
-		interest |= unix.POLLIN
+		p.Events |= unix.POLLIN
 	}
 	if events&EventWrite != 0 {
-		interest |= unix.POLLOUT
+		p.Events |= unix.POLLOUT
 	}
 	if events&EventPriority != 0 {
-		interest |= unix.POLLPRI
+		p.Events |= unix.POLLPRI
 	}
 	if events&EventHangup != 0 {
-		interest |= pollRDHUP
+		p.Events |= pollRDHUP
 	}
-	return interest
-}
-
-// pollFd returns what to ask poll for, or an error for what it can't wait for.
-func pollFd(fd int, events EventMask) (unix.PollFd, error) {
-	p := [1]unix.PollFd{newPollFd(fd, events)}
-	if !pollRefuses && !(socketsRDHUP && events&EventHangup != 0) {
-		return p[0], checkOpen(fd)
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return p[0], os.NewSyscallError("fstat", err)
-	}
-	kind := st.Mode & unix.S_IFMT
-	if socketsRDHUP && kind != unix.S_IFSOCK {
-		p[0].Events &^= pollRDHUP
-	}
-	if !pollRefuses {
-		return p[0], nil
-	}
-	refused := kind == unix.S_IFIFO && st.Dev != 0 // it is 0 for a pipe (pipe_stat)
-	if !refused {
-		if _, _, err := pollWait(p[:], 0); err != nil {
-			return p[0], err
-		}
-		refused = p[0].Revents&unix.POLLNVAL != 0
-		p[0].Revents = 0
-	}
-	if refused {
-		return p[0], fmt.Errorf("%w; SelectSelector may be able to wait for it", os.NewSyscallError("poll", unix.EINVAL))
-	}
-	return p[0], nil
+	return p
 }
 
 // pollMask returns the mask for what the kernel answers, of what was asked for.
@@ -185,7 +158,7 @@ func pollFd(fd int, events EventMask) (unix.PollFd, error) {
 //   - DragonFly: poll_copyout, filt_fiforead, fifo_kqfilter.
 //   - NetBSD: sodopoll, which has no POLLHUP; pipe_poll, fifo_poll.
 //   - illumos: so_poll in sockcommon_sops.c.
-func pollMask(fd int, events EventMask, answer int16) EventMask {
+func pollMask(fd int, events EventMask, answer uint32) EventMask {
 	gone := answer & (unix.POLLERR | unix.POLLHUP)
 	if pollStops {
 		// DragonFly says POLLNVAL of a pipe whose other end is gone (poll_copyout
@@ -333,7 +306,7 @@ func (s *PollSelector) answers(dst []Ready, b *pollFds) (_ []Ready, invalid bool
 			pollWait(again[:], 0)
 			p.Revents = again[0].Revents
 		}
-		mask := pollMask(fd, e.events, p.Revents)
+		mask := pollMask(fd, e.events, uint32(p.Revents))
 		if mask == 0 {
 			b.leftOut = true
 			p.Fd = -1

@@ -85,15 +85,12 @@ func NewSelectSelector() (*SelectSelector, error) {
 		return nil, os.NewSyscallError("select", unix.EINVAL)
 	}
 	s := &SelectSelector{waker: k, high: k.r}
-	s.copies = true
+	s.copies, s.noHangup = true, true
 	s.init(s, k)
 	return s, nil
 }
 
 func (s *SelectSelector) add(fd int, e *entry) error {
-	if e.events&EventHangup != 0 {
-		return errHangup
-	}
 	// FdSet.Set doesn't check the index, and select would notice a closed
 	// descriptor only when it waits.
 	if fd >= fdSetSize {
@@ -108,9 +105,6 @@ func (s *SelectSelector) add(fd int, e *entry) error {
 }
 
 func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 {
-		return errHangup
-	}
 	s.remove(fd, e)
 	return s.add(fd, e)
 }
