@@ -47,7 +47,6 @@ type pollFds struct {
 	fds   []unix.PollFd
 	n     int    // how many have an answer
 	since uint64 // the core's changes when they were copied
-	stale bool   // they have to be copied in any case
 
 	// leftOut says that some were left out that have nothing to tell, and would end
 	// each wait, nap that the wait is without them, and so a short one.
@@ -73,7 +72,7 @@ func NewPollSelector() (*PollSelector, error) {
 		return nil, err
 	}
 	s.copies, s.noHangup = true, !tellsHangup()
-	s.looks.stale, s.waits.stale = true, true
+	s.changes = 1 // nothing is copied yet
 	s.init(s, k)
 	return s, nil
 }
@@ -189,9 +188,9 @@ func pollMask(fd int, events EventMask, answer uint32) EventMask {
 
 // update makes the copy anew if anything has changed.
 func (s *PollSelector) update(b *pollFds) {
-	if b.stale || b.leftOut || b.since != s.changes {
+	if b.leftOut || b.since != s.changes {
 		b.fds = append(b.fds[:0], s.fds...)
-		b.since, b.stale, b.leftOut = s.changes, false, false
+		b.since, b.leftOut = s.changes, false
 	}
 }
 
@@ -208,7 +207,7 @@ func (s *PollSelector) look(dst []Ready) ([]Ready, error) {
 func (s *PollSelector) prepare() error {
 	b := &s.waits
 	if b.nap = b.leftOut && b.since == s.changes; b.nap {
-		b.stale, b.leftOut = true, false // after the nap all are asked again
+		s.changes++ // after the nap all are asked again
 		return nil
 	}
 	s.update(b)
@@ -259,7 +258,7 @@ func (s *PollSelector) collect(dst []Ready, b *pollFds) ([]Ready, error) {
 			b.fds[i].Fd = -1
 		}
 	}
-	b.stale = true
+	s.changes++
 	if b.n, _, err = pollWait(b.fds, 0); err == nil {
 		dst, _, err = s.answers(dst, b)
 	}
@@ -294,12 +293,10 @@ func (s *PollSelector) answers(dst []Ready, b *pollFds) (_ []Ready, invalid bool
 			if checkOpen(fd) != nil {
 				// Closed while registered: it would be reported for ever.
 				s.remove(fd, e)
-				b.stale = true
-				continue
 			}
-			if !pollStops {
-				b.stale = true // the number names another file since
-				continue
+			s.changes++
+			if !pollStops || e.pos == 0 {
+				continue // if it is open, the number names another file since
 			}
 			// Either that, or poll says it again.
 			again := [1]unix.PollFd{{Fd: p.Fd, Events: p.Events}}
