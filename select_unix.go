@@ -27,18 +27,16 @@ import (
 type SelectSelector struct {
 	core
 	*waker
-	interest fdSets // what is watched, without the waker
-	high     int    // no descriptor above it is in the sets
-
-	looks, waits selectSets
+	interest     selectSets // what is watched
+	looks, waits selectSets // copies of it, which the kernel writes to
 }
 
-// selectSets are a copy of a SelectSelector's lists, which the kernel writes to.
+// selectSets are what is passed to the kernel.
 type selectSets struct {
 	fdSets
 	nfd   int
+	since uint64 // the core's changes when they were filled
 	n     int    // how many bits of the answer are set
-	since uint64 // the core's changes when they were copied
 }
 
 // fdSets are select's lists.
@@ -58,16 +56,7 @@ const (
 )
 
 func (f *fdSet) set(fd int)        { f[fd/unixSetSize].Set(fd % unixSetSize) }
-func (f *fdSet) clear(fd int)      { f[fd/unixSetSize].Clear(fd % unixSetSize) }
 func (f *fdSet) isSet(fd int) bool { return f[fd/unixSetSize].IsSet(fd % unixSetSize) }
-
-// copy copies the first words of a set.
-func (f *fdSet) copy(from *fdSet, words int) {
-	for i := range f {
-		n := min(max(words-i*unixSetWords, 0), unixSetWords)
-		copy(f[i].Bits[:n], from[i].Bits[:n])
-	}
-}
 
 // empty reports whether no descriptor of a word is in the set.
 func (f *fdSet) empty(word int) bool { return f[word/unixSetWords].Bits[word%unixSetWords] == 0 }
@@ -84,8 +73,9 @@ func NewSelectSelector() (*SelectSelector, error) {
 		k.release()
 		return nil, os.NewSyscallError("select", unix.EINVAL)
 	}
-	s := &SelectSelector{waker: k, high: k.r}
+	s := &SelectSelector{waker: k}
 	s.copies, s.noHangup = true, true
+	s.changes = 1 // nothing is filled yet
 	s.init(s, k)
 	return s, nil
 }
@@ -99,26 +89,14 @@ func (s *SelectSelector) add(fd int, e *entry) error {
 	if err := checkOpen(fd); err != nil {
 		return err
 	}
-	s.interest.set(fd, e.events)
-	s.high = max(s.high, fd)
+	e.pos = 0
 	return nil
 }
 
-func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
-	s.remove(fd, e)
-	return s.add(fd, e)
-}
+func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error { return s.add(fd, e) }
 
-func (s *SelectSelector) remove(fd int, _ *entry) {
-	s.interest.clear(fd)
-	for s.high > s.r && s.interest.mask(s.high) == 0 {
-		if word := s.high / unix.NFDBITS; s.interest.empty(word) {
-			s.high = word * unix.NFDBITS
-		}
-		s.high--
-	}
-	s.high = max(s.high, s.r)
-}
+// remove has nothing to do: the next fill finds the descriptor no more.
+func (s *SelectSelector) remove(int, *entry) {}
 
 // set puts a descriptor into the lists of the events.
 func (f *fdSets) set(fd int, events EventMask) {
@@ -131,12 +109,6 @@ func (f *fdSets) set(fd int, events EventMask) {
 	if events&EventPriority != 0 {
 		f.except.set(fd)
 	}
-}
-
-func (f *fdSets) clear(fd int) {
-	f.read.clear(fd)
-	f.write.clear(fd)
-	f.except.clear(fd)
 }
 
 // mask returns the events of the lists that a descriptor is in.
@@ -158,15 +130,22 @@ func (f *fdSets) empty(word int) bool {
 	return f.read.empty(word) && f.write.empty(word) && f.except.empty(word)
 }
 
-// copy copies the words that are in use.
-func (s *SelectSelector) copy(b *selectSets) {
-	b.since = s.changes
-	b.nfd = s.high + 1
-	words := s.high/unix.NFDBITS + 1
-	b.read.copy(&s.interest.read, words)
-	b.write.copy(&s.interest.write, words)
-	b.except.copy(&s.interest.except, words)
-	b.read.set(s.r)
+// foundClosed in an entry's pos says that the descriptor was closed while registered.
+const foundClosed = 1
+
+// fill brings the lists up to date, and copies them.
+func (s *SelectSelector) fill(b *selectSets) {
+	if s.interest.since != s.changes {
+		s.interest = selectSets{nfd: s.r + 1, since: s.changes}
+		s.interest.set(s.r, EventRead)
+		for fd, e := s.table.next(0); e != nil; fd, e = s.table.next(fd + 1) {
+			if e.pos != foundClosed {
+				s.interest.set(fd, e.events)
+				s.interest.nfd = max(s.interest.nfd, fd+1)
+			}
+		}
+	}
+	*b = s.interest
 }
 
 // call is select(2).
@@ -178,7 +157,7 @@ func (b *selectSets) call(limit *unix.Timeval) (err error) {
 func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
 	b := &s.looks
 	for {
-		s.copy(b)
+		s.fill(b)
 		err := b.call(new(unix.Timeval))
 		switch {
 		case err == nil:
@@ -197,8 +176,9 @@ func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
 func (s *SelectSelector) dropClosed() bool {
 	found := false
 	for fd, e := s.table.next(0); e != nil; fd, e = s.table.next(fd + 1) {
-		if s.interest.mask(fd) != 0 && checkOpen(fd) != nil {
-			s.remove(fd, e)
+		if e.pos != foundClosed && checkOpen(fd) != nil {
+			e.pos = foundClosed
+			s.changes++
 			found = true
 		}
 	}
@@ -206,7 +186,7 @@ func (s *SelectSelector) dropClosed() bool {
 }
 
 func (s *SelectSelector) prepare() error {
-	s.copy(&s.waits)
+	s.fill(&s.waits)
 	return nil
 }
 
@@ -263,7 +243,8 @@ func (s *SelectSelector) collect(dst []Ready, b *selectSets, waited bool) []Read
 		// Linux reports what was closed during the wait in every list
 		// (select_poll_one in fs/select.c).
 		if waited && checkOpen(fd) != nil {
-			s.remove(fd, e)
+			e.pos = foundClosed
+			s.changes++
 			continue
 		}
 		if len(dst) == cap(dst) {
