@@ -372,39 +372,15 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	if err == errPriority || err == errHangup {
 		return err
 	}
+	// All is made anew: EV_ADD doesn't change the EV_CLEAR of a knote that is there, nor
+	// does it take back an EV_EOF.
+	s.remove(fd, &old)
 	if err != nil {
-		s.remove(fd, &old)
 		return err
 	}
-	delete(s.steady, fd)
 	if always != 0 {
-		s.unwatch(fd, &old)
 		s.keep(fd, always&e.events)
 		return nil
-	}
-	// EV_ADD doesn't change the EV_CLEAR of a knote that is there. All is one
-	// call, which ends at a knote that the kernel has dropped by itself.
-	var k [6]unix.Kevent_t
-	n := 0
-	now := e.knotes()
-	for i, note := range old.knotes() {
-		if note.flags != 0 && note.flags != now[i].flags {
-			k[n] = note.event(fd, unix.EV_DELETE)
-			n++
-		}
-	}
-	gone := n
-	for _, note := range now {
-		if note.flags != 0 {
-			k[n] = note.event(fd, note.flags)
-			n++
-		}
-	}
-	if s.apply(k[:n]) == nil {
-		return nil
-	}
-	for i := range gone {
-		s.apply(k[i : i+1])
 	}
 	return s.watch(fd, e)
 }
