@@ -43,6 +43,15 @@ type KqueueSelector struct {
 	core
 	*kqueueFiles
 
+	// wakeUp is the change that wakes: it triggers an EVFILT_USER event, or, where the
+	// kernel has none, makes it look again at a pipe, which has a byte then. Either is
+	// edge-triggered: it takes somebody out of the kernel, and if that is a look, the
+	// core wakes the wait again. It can't be level-triggered: NetBSD before 10 and
+	// DragonFly take a knote off the queue while they look at it, and who finds the
+	// queue empty meanwhile sleeps on, although it is put back (kqueue_scan in
+	// sys/kern/kern_event.c).
+	wakeUp unix.Kevent_t
+
 	// steady has the descriptors that are ready for good, and of which the
 	// kernel has nothing to tell, with what they are ready for of what was asked
 	// for: regular files, and what hung up in a way that made the kernel drop its
@@ -56,14 +65,7 @@ type KqueueSelector struct {
 type kqueueFiles struct {
 	fd int // the kqueue
 
-	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
-	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
-	// somebody out of the kernel, and if that is a look, the core wakes the wait
-	// again. It can't be level-triggered: NetBSD before 10 and DragonFly take a
-	// knote off the queue while they look at it, and who finds the queue empty
-	// meanwhile sleeps on, although it is put back (kqueue_scan in
-	// sys/kern/kern_event.c).
-	pipe *waker
+	pipe *waker // nil if the kernel has EVFILT_USER
 }
 
 // kqueueEvents have room for events: up to three for a descriptor. If it is filled,
@@ -99,12 +101,15 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 	}
 	files := &kqueueFiles{fd: fd}
 	s.kqueueFiles = files
-	if s.update(wakeIdent, userFilter, unix.EV_ADD|unix.EV_CLEAR, 0) != nil {
-		// This kernel has no such filter.
-		pipe, err := newWaker()
+	unix.SetKevent(&s.wakeUp, 0, userFilter, unix.EV_ADD|unix.EV_CLEAR)
+	if s.apply(s.wakeUp) == nil {
+		// With EV_CLEAR it would take NOTE_TRIGGER back (filt_usertouch on FreeBSD).
+		s.wakeUp.Flags, s.wakeUp.Fflags = 0, noteTrigger
+	} else {
+		files.pipe, err = newWaker()
 		if err == nil {
-			s.pipe = pipe
-			err = os.NewSyscallError("kevent", s.update(pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
+			unix.SetKevent(&s.wakeUp, s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR)
+			err = os.NewSyscallError("kevent", s.apply(s.wakeUp))
 		}
 		if err != nil {
 			files.release()
@@ -132,23 +137,11 @@ func (s *KqueueSelector) Fd() uintptr {
 	return uintptr(s.fd)
 }
 
-// wakeIdent is the identifier of the wake-up. It stands beside userFilter, so
-// that it is not taken for descriptor 0.
-const wakeIdent = 0
-
-// update makes one change of what the kernel watches.
-func (s *KqueueSelector) update(ident, filter, flags int, fflags uint32) error {
-	var k [1]unix.Kevent_t
-	unix.SetKevent(&k[0], ident, filter, flags)
-	k[0].Fflags = fflags
-	return s.apply(k[:])
-}
-
 // apply makes changes up to the first error. With no room for events that is
 // the call's error, and there is no wait.
-func (s *KqueueSelector) apply(k []unix.Kevent_t) error {
+func (s *KqueueSelector) apply(changes ...unix.Kevent_t) error {
 	for {
-		_, err := unix.Kevent(s.fd, k, nil, nil)
+		_, err := unix.Kevent(s.fd, changes, nil, nil)
 		if err != unix.EINTR {
 			return err
 		}
@@ -176,26 +169,11 @@ const (
 	indexBits = deaf - 1
 )
 
-// A knote is what the kernel calls a filter on a descriptor.
-type knote struct {
-	filter int
-	flags  int // 0 if there is no such knote
-	fflags uint32
-	data   int64
-}
-
-// event returns the change that makes, or with EV_DELETE removes, the knote.
-func (k *knote) event(fd, flags int) (event unix.Kevent_t) {
-	unix.SetKevent(&event, fd, k.filter, flags)
-	event.Fflags = k.fflags
-	event.Data = k.data
-	return event
-}
-
 // beyond is a low-water mark that no buffer reaches, and fits into 32 bits.
 const beyond = math.MaxInt32
 
-// knotes returns the knotes of a registration.
+// knotes returns the changes that make a registration's knotes, as the kernel calls a
+// filter on a descriptor. Where Flags is 0 there is none.
 //
 // A knote that is there for the end alone is called a companion here: what was
 // opened for one direction (a FIFO, on some systems a pipe) is watched in that
@@ -204,28 +182,30 @@ const beyond = math.MaxInt32
 // sockets of every system, where filt_soread looks at the end first, but for
 // macOS, which lowers the mark to the size of the buffer, and on macOS's pipes;
 // listeners, other pipes, FIFOs and terminals don't know it. What comes
-// all the same comes once for each arrival, by EV_CLEAR, and take drops it.
-func (e *entry) knotes() [3]knote {
+// all the same comes once for each arrival, by EV_CLEAR, and match drops it.
+func (e *entry) knotes(fd int) (k [3]unix.Kevent_t) {
 	const companion = unix.EV_ADD | unix.EV_CLEAR
-	k := [...]knote{{filter: unix.EVFILT_READ}, {filter: unix.EVFILT_WRITE}, {filter: exceptFilter, fflags: noteOOB}}
-	read, write := &k[0], &k[1]
+	read, write, except := &k[0], &k[1], &k[2]
+	unix.SetKevent(read, fd, unix.EVFILT_READ, 0)
+	unix.SetKevent(write, fd, unix.EVFILT_WRITE, 0)
+	unix.SetKevent(except, fd, exceptFilter, 0)
 	switch {
 	case e.events&EventRead != 0 && e.pos&noRead == 0:
-		read.flags = unix.EV_ADD
+		read.Flags = unix.EV_ADD
 	case e.pos&endByRead != 0:
-		read.flags, read.fflags, read.data = companion, unix.NOTE_LOWAT, beyond
+		read.Flags, read.Fflags, read.Data = companion, unix.NOTE_LOWAT, beyond
 	}
 	switch {
 	case e.pos&noWrite != 0:
 	case e.events&EventWrite != 0:
-		write.flags = unix.EV_ADD
+		write.Flags = unix.EV_ADD
 	case e.pos&noRead != 0:
-		write.flags = companion
+		write.Flags = companion
 	}
 	if e.events&EventPriority != 0 {
 		// On macOS this one fires for ordinary data too (filt_soread_common),
 		// by level it would do so again and again.
-		k[2].flags = unix.EV_ADD | unix.EV_CLEAR
+		except.Flags, except.Fflags = unix.EV_ADD|unix.EV_CLEAR, noteOOB
 	}
 	return k
 }
@@ -315,15 +295,8 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 // watch adds the knotes of a registration. For those that are there already it
 // makes the kernel look again, and report again what it reports once.
 func (s *KqueueSelector) watch(fd int, e *entry) error {
-	var k [3]unix.Kevent_t
-	n := 0
-	for _, note := range e.knotes() {
-		if note.flags != 0 {
-			k[n] = note.event(fd, note.flags)
-			n++
-		}
-	}
-	err := s.apply(k[:n])
+	k := e.knotes(fd)
+	err := s.apply(slices.DeleteFunc(k[:], func(k unix.Kevent_t) bool { return k.Flags == 0 })...)
 	if err == nil {
 		return nil
 	}
@@ -346,9 +319,10 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 // duplicates there are, so EBADF and ENOENT say that it was closed, or closed
 // and reused.
 func (s *KqueueSelector) unwatch(fd int, e *entry) {
-	for _, note := range e.knotes() {
-		if note.flags != 0 {
-			s.update(fd, note.filter, unix.EV_DELETE, 0)
+	for _, k := range e.knotes(fd) {
+		if k.Flags != 0 {
+			k.Flags = unix.EV_DELETE
+			s.apply(k)
 		}
 	}
 }
@@ -558,17 +532,13 @@ func merge(dst []Ready, start int, e *entry, mask EventMask) []Ready {
 	return append(dst, Ready{e.key, mask})
 }
 
-// wake triggers the event, or makes the kernel look at the pipe again, which has a
-// byte then. NOTE_TRIGGER goes without EV_CLEAR, which would take it back
-// (filt_usertouch on FreeBSD).
 func (s *KqueueSelector) wake() error {
-	if s.pipe == nil {
-		return os.NewSyscallError("kevent", s.update(wakeIdent, userFilter, 0, noteTrigger))
+	if s.pipe != nil {
+		if err := s.pipe.wake(); err != nil {
+			return err
+		}
 	}
-	if err := s.pipe.wake(); err != nil {
-		return err
-	}
-	return os.NewSyscallError("kevent", s.update(s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
+	return os.NewSyscallError("kevent", s.apply(s.wakeUp))
 }
 
 // drain leaves an event that was triggered once too often: it wakes a wait for
