@@ -84,7 +84,7 @@ const firstEvents = 4
 // [*os.SyscallError] if the system is out of descriptors (EMFILE, ENFILE), kqueues
 // (ENOMEM) or memory.
 func NewKqueueSelector() (*KqueueSelector, error) {
-	s := new(KqueueSelector)
+	s := &KqueueSelector{steady: make(map[int]EventMask)}
 	// x/sys has neither kqueue1 nor kqueuex, and a child that is forked
 	// between the calls would keep the descriptor.
 	syscall.ForkLock.RLock()
@@ -166,7 +166,10 @@ const (
 	// deaf: the filter for writing isn't told when the peer closes.
 	deaf = 1 << 27
 
-	indexBits = deaf - 1
+	// forGood: always ready to read and write, without a filter.
+	forGood = 1 << 26
+
+	indexBits = forGood - 1
 )
 
 // beyond is a low-water mark that no buffer reaches, and fits into 32 bits.
@@ -210,26 +213,31 @@ func (e *entry) knotes(fd int) (k [3]unix.Kevent_t) {
 	return k
 }
 
-// classify finds out what kind of file fd names, and what it is ready for if that
-// never changes.
-func classify(fd int, e *entry) (always EventMask, err error) {
+// classify finds out what kind of file fd names, and sets e.pos.
+func classify(fd int, e *entry) error {
 	var st unix.Stat_t
-	err = unix.Fstat(fd, &st)
+	err := unix.Fstat(fd, &st)
 	gone := err == unix.ENOENT
 	if gone {
 		// On NetBSD a terminal whose master is closed (ptyfs_getattr).
 		st.Mode = unix.S_IFCHR
 	} else if err != nil {
-		return 0, os.NewSyscallError("fstat", err)
+		return os.NewSyscallError("fstat", err)
 	}
-	e.pos = 0
 	kind := st.Mode & unix.S_IFMT
-	if e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0) {
-		return 0, errPriority
-	}
 	hangup := e.events&EventHangup != 0
-	switch kind {
-	case unix.S_IFSOCK:
+	e.pos = 0
+	switch {
+	case e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0):
+		return errPriority
+	case hangup && kind == unix.S_IFCHR && !devicesEnd:
+		return errHangup
+	case kind == unix.S_IFIFO && !fifosEnd() && st.Dev != 0: // it is 0 for a pipe (pipe_stat)
+		return noFilter(unix.EINVAL)
+	case kind == unix.S_IFREG, kind == unix.S_IFDIR, gone:
+		e.pos = forGood
+		return nil
+	case kind == unix.S_IFSOCK:
 		e.pos = socket
 		if hangup {
 			e.pos |= endByRead
@@ -237,24 +245,11 @@ func classify(fd int, e *entry) (always EventMask, err error) {
 		if e.events&EventWrite != 0 && deafToClose(fd) {
 			e.pos |= endByRead | deaf
 		}
-		return 0, nil
-	case unix.S_IFREG, unix.S_IFDIR:
-		return EventRead | EventWrite, nil
-	case unix.S_IFCHR:
-		if hangup && !devicesEnd {
-			return 0, errHangup
-		}
-		if gone {
-			return allEvents, nil
-		}
-	case unix.S_IFIFO:
-		if !fifosEnd() && st.Dev != 0 { // it is 0 for a pipe (pipe_stat)
-			return 0, noFilter(unix.EINVAL)
-		}
+		return nil
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
-		return 0, os.NewSyscallError("fcntl", err)
+		return os.NewSyscallError("fcntl", err)
 	}
 	mode := flags & unix.O_ACCMODE
 	switch {
@@ -268,7 +263,7 @@ func classify(fd int, e *entry) (always EventMask, err error) {
 	if kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
 		e.pos |= endByRead
 	}
-	return 0, nil
+	return nil
 }
 
 // noFilter is the error for what the kernel has no filter for.
@@ -281,13 +276,8 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 		// DragonFly has no check (kqueue_kqfilter).
 		return os.NewSyscallError("kevent", unix.EINVAL)
 	}
-	always, err := classify(fd, e)
-	if err != nil {
+	if err := classify(fd, e); err != nil {
 		return err
-	}
-	if always != 0 {
-		s.keep(fd, always&e.events)
-		return nil
 	}
 	return s.watch(fd, e)
 }
@@ -295,6 +285,10 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 // watch adds the knotes of a registration. For those that are there already it
 // makes the kernel look again, and report again what it reports once.
 func (s *KqueueSelector) watch(fd int, e *entry) error {
+	if e.pos&forGood != 0 {
+		s.keep(fd, e.events&(EventRead|EventWrite))
+		return nil
+	}
 	k := e.knotes(fd)
 	err := s.apply(slices.DeleteFunc(k[:], func(k unix.Kevent_t) bool { return k.Flags == 0 })...)
 	if err == nil {
@@ -329,20 +323,16 @@ func (s *KqueueSelector) unwatch(fd int, e *entry) {
 
 // keep makes a descriptor one that is ready for good.
 func (s *KqueueSelector) keep(fd int, events EventMask) {
-	if events == 0 {
-		return
+	if events != 0 {
+		s.steady[fd] = events
+		s.signal()
 	}
-	if s.steady == nil {
-		s.steady = make(map[int]EventMask)
-	}
-	s.steady[fd] = events
-	s.signal()
 }
 
 func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	old := *e
 	old.events = events
-	always, err := classify(fd, e)
+	err := classify(fd, e)
 	if err == errPriority || err == errHangup {
 		return err
 	}
@@ -351,10 +341,6 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	s.remove(fd, &old)
 	if err != nil {
 		return err
-	}
-	if always != 0 {
-		s.keep(fd, always&e.events)
-		return nil
 	}
 	return s.watch(fd, e)
 }
