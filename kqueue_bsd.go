@@ -68,17 +68,12 @@ type kqueueFiles struct {
 	pipe *waker // nil if the kernel has EVFILT_USER
 }
 
-// kqueueEvents have room for events: up to three for a descriptor. If it is filled,
-// there may be more of them.
+// kqueueEvents are the events that kevent has given: up to three for a descriptor.
 type kqueueEvents struct {
-	events []unix.Kevent_t // never empty: then kevent doesn't wait
-	n      int             // how many events there are
-	since  uint64          // the core's changes when they were asked for
-	atOnce bool            // something is ready for good: the wait doesn't sleep
+	events []unix.Kevent_t
+	since  uint64 // the core's changes when they were asked for
+	atOnce bool   // something is ready for good: the wait doesn't sleep
 }
-
-// firstEvents is how many there is room for at first.
-const firstEvents = 4
 
 // NewKqueueSelector returns a selector that waits by kqueue(2). It fails with an
 // [*os.SyscallError] if the system is out of descriptors (EMFILE, ENFILE), kqueues
@@ -116,8 +111,6 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 			return nil, err
 		}
 	}
-	s.looks.events = make([]unix.Kevent_t, firstEvents)
-	s.waits.events = make([]unix.Kevent_t, firstEvents)
 	s.init(s, files)
 	return s, nil
 }
@@ -351,17 +344,15 @@ func (s *KqueueSelector) remove(fd int, e *entry) {
 }
 
 func (s *KqueueSelector) look(dst []Ready) ([]Ready, error) {
-	b := &s.looks
-	b.since = s.changes
-	for {
-		err := s.receive(b, 0)
-		if err == nil {
-			return s.match(dst, b), nil
-		}
-		if err != unix.EINTR {
-			return dst, os.NewSyscallError("kevent", err)
-		}
+	s.looks.since = s.changes
+	err := s.receive(&s.looks, 0)
+	for err == unix.EINTR {
+		err = s.receive(&s.looks, 0)
 	}
+	if err != nil {
+		return dst, os.NewSyscallError("kevent", err)
+	}
+	return s.match(dst, &s.looks), nil
 }
 
 func (s *KqueueSelector) prepare() error {
@@ -379,13 +370,13 @@ func (s *KqueueSelector) wait(timeout time.Duration) (over bool, err error) {
 	if err == unix.EINTR {
 		return false, nil
 	}
-	return b.n == 0 && err == nil && !b.atOnce, os.NewSyscallError("kevent", err)
+	return err == nil && len(b.events) == 0 && !b.atOnce, os.NewSyscallError("kevent", err)
 }
 
 func (s *KqueueSelector) take(dst []Ready) ([]Ready, error) { return s.match(dst, &s.waits), nil }
 
-// receive fills the buffer, and grows it until not all of it is needed. A knote
-// that was reported goes to the end of the kernel's queue (kqueue_scan), so
+// receive takes all events, and grows the buffer until not all of it is needed. A
+// knote that was reported goes to the end of the kernel's queue (kqueue_scan), so
 // the calls after the first bring the rest before they repeat anything. A
 // negative timeout never ends.
 func (s *KqueueSelector) receive(b *kqueueEvents, timeout time.Duration) error {
@@ -394,28 +385,27 @@ func (s *KqueueSelector) receive(b *kqueueEvents, timeout time.Duration) error {
 	if timeout < 0 {
 		tp = nil
 	}
-	n, err := unix.Kevent(s.fd, nil, b.events, tp)
-	b.n = max(n, 0)
-	if err != nil && err != unix.ETIMEDOUT {
-		// ETIMEDOUT is a mere timeout on macOS (golang/go#59679).
-		return err
-	}
-	for b.n == len(b.events) {
-		b.events = slices.Grow(b.events, len(b.events))
-		b.events = b.events[:cap(b.events)]
-		limit = unix.Timespec{}
-		// An error here must not lose what there is already.
-		n, err := unix.Kevent(s.fd, nil, b.events[b.n:], &limit)
-		if err != nil {
-			break
+	b.events = b.events[:0]
+	for {
+		// Without room kevent doesn't wait.
+		b.events = slices.Grow(b.events, max(4, len(b.events)))
+		room := b.events[len(b.events):cap(b.events)]
+		n, err := unix.Kevent(s.fd, nil, room, tp)
+		switch {
+		case err == unix.ETIMEDOUT, err != nil && len(b.events) > 0:
+			// The first is a mere timeout on macOS (golang/go#59679). An error
+			// must not lose what there is already.
+			return nil
+		case err != nil:
+			return err
 		}
-		b.n += n
+		b.events = b.events[:len(b.events)+n]
+		if n < len(room) {
+			return nil
+		}
+		limit, tp = unix.Timespec{}, &limit
 	}
-	return nil
 }
-
-// filterOf returns an event's filter, which x/sys has unsigned on NetBSD.
-func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
 
 // match appends the events that have a registration.
 //
@@ -428,9 +418,9 @@ func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
 // added again, and have hung up for good.
 func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 	start := len(dst)
-	for i := range b.events[:b.n] {
+	for i := range b.events {
 		event := &b.events[i]
-		if filterOf(event) == userFilter {
+		if int(event.Filter) == userFilter {
 			continue
 		}
 		fd := int(event.Ident)
@@ -451,7 +441,6 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 			}
 		}
 	}
-	b.n = 0
 	for fd, events := range s.steady {
 		if checkOpen(fd) != nil {
 			// Closed while registered.
@@ -475,7 +464,7 @@ func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	if end && e.pos&socket == 0 {
 		return e.events & allEvents
 	}
-	switch filter := filterOf(event); {
+	switch filter := int(event.Filter); {
 	case filter == unix.EVFILT_READ:
 		if e.pos&noRead == 0 {
 			events = EventRead
@@ -500,7 +489,7 @@ func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 // for the direction that it is asked for (macOS), or for both.
 func hungUp(event *unix.Kevent_t) bool {
 	p := [1]unix.PollFd{{Fd: int32(event.Ident), Events: unix.POLLOUT}}
-	if filterOf(event) == unix.EVFILT_WRITE {
+	if int(event.Filter) == unix.EVFILT_WRITE {
 		p[0].Events = unix.POLLIN
 	}
 	unix.Poll(p[:], 0)
