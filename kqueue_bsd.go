@@ -18,27 +18,19 @@ import (
 )
 
 // A KqueueSelector waits by kqueue(2). Regular files and directories are always
-// ready. What the kernel has no filter for is refused with its error, such as
-// ENODEV for /dev/null on FreeBSD, EINVAL for /dev/tty and FIFOs on macOS and for
-// FIFOs on NetBSD before 10. [SelectSelector] can wait for those. A kqueue, another
-// selector's Fd among them, can be registered for EventRead alone.
+// ready. What the kernel has no filter for is refused with its error:
+// [SelectSelector] may be able to wait for it. A kqueue, another selector's Fd among
+// them, can be registered for EventRead alone.
 //
-// EventPriority is for sockets on macOS, DragonFly and OpenBSD. Register and Modify
-// refuse it for all else, and on FreeBSD and NetBSD, with an error that matches
-// [errors.ErrUnsupported]. If it is asked for alone, a hang-up may not show: ask for
-// EventHangup beside it.
+// EventPriority is for sockets on macOS, DragonFly and OpenBSD, EventHangup for all but
+// terminals on NetBSD. Register and Modify refuse them elsewhere with an error that
+// matches [errors.ErrUnsupported]. If EventPriority is asked for alone, a hang-up may
+// not show: ask for EventHangup beside it.
 //
-// EventHangup is for all but terminals on NetBSD. Register and Modify refuse it for
-// those with an error that matches [errors.ErrUnsupported], and a terminal that has
-// hung up is ready for nothing; a pseudoterminal's master shows it. [PollSelector]
-// tells of both.
+// Of some descriptors the kernel tells less than Linux does. [What each system can and
+// can't do] has the cases.
 //
-// If the other side of a terminal was gone and is back, FreeBSD may go on telling of
-// the end until Modify; before FreeBSD 13 also of a FIFO.
-//
-// The kernel tells less than Linux does about some descriptors. A TCP socket that
-// was never connected is ready for nothing. On most of these systems a pipe's read
-// end can be written to, and is ready for EventWrite while the other end is open.
+// [What each system can and can't do]: https://github.com/go-selectors/selectors/blob/main/docs/systems.md#macos-and-the-bsds
 type KqueueSelector struct {
 	core
 	*kqueueFiles
@@ -52,27 +44,24 @@ type KqueueSelector struct {
 	// sys/kern/kern_event.c).
 	wakeUp unix.Kevent_t
 
-	// steady has the descriptors that are ready for good, and of which the
-	// kernel has nothing to tell, with what they are ready for of what was asked
-	// for: regular files, and what hung up in a way that made the kernel drop its
-	// knote. Guarded by mu.
+	// steady has the descriptors that are ready for good, and of which the kernel has
+	// nothing to tell, with what they are ready for: regular files, and what hung up
+	// in a way that made the kernel drop its knote. Guarded by mu.
 	steady map[int]EventMask
 
-	looks, waits kqueueEvents
+	looks []unix.Kevent_t // what the last look was given
+
+	// The wait's: what it was given, the core's changes when it asked, and whether
+	// something is ready for good, so that it doesn't sleep.
+	waits  []unix.Kevent_t
+	since  uint64
+	atOnce bool
 }
 
 // kqueueFiles are a selector's descriptors.
 type kqueueFiles struct {
-	fd int // the kqueue
-
+	fd   int    // the kqueue
 	pipe *waker // nil if the kernel has EVFILT_USER
-}
-
-// kqueueEvents are the events that kevent has given: up to three for a descriptor.
-type kqueueEvents struct {
-	events []unix.Kevent_t
-	since  uint64 // the core's changes when they were asked for
-	atOnce bool   // something is ready for good: the wait doesn't sleep
 }
 
 // NewKqueueSelector returns a selector that waits by kqueue(2). It fails with an
@@ -96,7 +85,8 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 	}
 	files := &kqueueFiles{fd: fd}
 	s.kqueueFiles = files
-	unix.SetKevent(&s.wakeUp, 0, userFilter, unix.EV_ADD|unix.EV_CLEAR)
+	// Its number is the kqueue's own, which is never registered: match drops it.
+	unix.SetKevent(&s.wakeUp, fd, userFilter, unix.EV_ADD|unix.EV_CLEAR)
 	if s.apply(s.wakeUp) == nil {
 		// With EV_CLEAR it would take NOTE_TRIGGER back (filt_usertouch on FreeBSD).
 		s.wakeUp.Flags, s.wakeUp.Fflags = 0, noteTrigger
@@ -149,19 +139,10 @@ const (
 	noRead  = 1 << 31
 	noWrite = 1 << 30
 
-	// socket: the filters tell the two directions apart.
-	socket = 1 << 29
-
-	// endByRead: the filter for reading is needed for the end, whether or not
-	// EventRead is asked for.
-	endByRead = 1 << 28
-
-	// deaf: the filter for writing isn't told when the peer closes.
-	deaf = 1 << 27
-
-	// forGood: always ready to read and write, without a filter.
-	forGood = 1 << 26
-
+	socket    = 1 << 29 // the filters tell the two directions apart
+	endByRead = 1 << 28 // the end is told by the filter for reading, whether or not EventRead is asked for
+	deaf      = 1 << 27 // the filter for writing isn't told when the peer closes
+	forGood   = 1 << 26 // it is always ready to read and write, without a filter
 	indexBits = forGood - 1
 )
 
@@ -343,71 +324,72 @@ func (s *KqueueSelector) remove(fd int, e *entry) {
 	delete(s.steady, fd)
 }
 
-func (s *KqueueSelector) look(dst []Ready) ([]Ready, error) {
-	s.looks.since = s.changes
-	err := s.receive(&s.looks, 0)
+func (s *KqueueSelector) look(dst []Ready) (_ []Ready, err error) {
+	s.looks, err = s.receive(s.looks, 0)
 	for err == unix.EINTR {
-		err = s.receive(&s.looks, 0)
+		s.looks, err = s.receive(s.looks, 0)
 	}
 	if err != nil {
 		return dst, os.NewSyscallError("kevent", err)
 	}
-	return s.match(dst, &s.looks), nil
+	return s.match(dst, s.looks, s.changes), nil
 }
 
 func (s *KqueueSelector) prepare() error {
-	s.waits.since = s.changes
-	s.waits.atOnce = len(s.steady) > 0
+	s.since = s.changes
+	s.atOnce = len(s.steady) > 0
 	return nil
 }
 
 func (s *KqueueSelector) wait(timeout time.Duration) (over bool, err error) {
-	b := &s.waits
-	if b.atOnce {
+	if s.atOnce {
 		timeout = 0
 	}
-	err = s.receive(b, timeout)
+	s.waits, err = s.receive(s.waits, timeout)
 	if err == unix.EINTR {
 		return false, nil
 	}
-	return err == nil && len(b.events) == 0 && !b.atOnce, os.NewSyscallError("kevent", err)
+	return err == nil && len(s.waits) == 0 && !s.atOnce, os.NewSyscallError("kevent", err)
 }
 
-func (s *KqueueSelector) take(dst []Ready) ([]Ready, error) { return s.match(dst, &s.waits), nil }
+func (s *KqueueSelector) take(dst []Ready) ([]Ready, error) {
+	return s.match(dst, s.waits, s.since), nil
+}
 
-// receive takes all events, and grows the buffer until not all of it is needed. A
-// knote that was reported goes to the end of the kernel's queue (kqueue_scan), so
+// receive puts all events into the buffer, and grows it until not all of it is needed.
+// A knote that was reported goes to the end of the kernel's queue (kqueue_scan), so
 // the calls after the first bring the rest before they repeat anything. A
 // negative timeout never ends.
-func (s *KqueueSelector) receive(b *kqueueEvents, timeout time.Duration) error {
+func (s *KqueueSelector) receive(events []unix.Kevent_t, timeout time.Duration) ([]unix.Kevent_t, error) {
 	limit := unix.NsecToTimespec(int64(timeout))
 	tp := &limit
 	if timeout < 0 {
 		tp = nil
 	}
-	b.events = b.events[:0]
+	events = events[:0]
 	for {
 		// Without room kevent doesn't wait.
-		b.events = slices.Grow(b.events, max(4, len(b.events)))
-		room := b.events[len(b.events):cap(b.events)]
+		events = slices.Grow(events, max(4, len(events)))
+		room := events[len(events):cap(events)]
 		n, err := unix.Kevent(s.fd, nil, room, tp)
 		switch {
-		case err == unix.ETIMEDOUT, err != nil && len(b.events) > 0:
+		case err == unix.ETIMEDOUT, err != nil && len(events) > 0:
 			// The first is a mere timeout on macOS (golang/go#59679). An error
 			// must not lose what there is already.
-			return nil
+			return events, nil
 		case err != nil:
-			return err
+			return events, err
 		}
-		b.events = b.events[:len(b.events)+n]
+		events = events[:len(events)+n]
 		if n < len(room) {
-			return nil
+			return events, nil
 		}
 		limit, tp = unix.Timespec{}, &limit
 	}
 }
 
-// match appends the events that have a registration.
+// match appends the events that have a registration, which was there when since was the
+// core's count of changes.
 //
 // What the kernel won't report again by itself is added again, so that it
 // reports it as long as it holds, of the file that the number names by now.
@@ -416,19 +398,16 @@ func (s *KqueueSelector) receive(b *kqueueEvents, timeout time.Duration) error {
 // become writable, when the other end is closed (pipeclose, by
 // knlist_cleardel), and to those of a terminal that goes away. These can't be
 // added again, and have hung up for good.
-func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
+func (s *KqueueSelector) match(dst []Ready, events []unix.Kevent_t, since uint64) []Ready {
 	start := len(dst)
-	for i := range b.events {
-		event := &b.events[i]
-		if int(event.Filter) == userFilter {
-			continue
-		}
+	for i := range events {
+		event := &events[i]
 		fd := int(event.Ident)
 		e := s.table.find(fd)
 		if e == nil || e.rests() {
 			continue
 		}
-		if e.gen <= b.since && event.Flags&unix.EV_ONESHOT == 0 {
+		if e.gen <= since && event.Flags&unix.EV_ONESHOT == 0 {
 			mask := e.mask(event)
 			if mask == 0 {
 				continue
@@ -441,13 +420,12 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 			}
 		}
 	}
-	for fd, events := range s.steady {
-		if checkOpen(fd) != nil {
-			// Closed while registered.
-			delete(s.steady, fd)
-			continue
+	for fd, mask := range s.steady {
+		if checkOpen(fd) == nil {
+			dst = merge(dst, start, s.table.find(fd), mask)
+		} else {
+			delete(s.steady, fd) // closed while registered
 		}
-		dst = merge(dst, start, s.table.find(fd), events)
 	}
 	return dst
 }
@@ -456,9 +434,10 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 //
 // The filters of a socket tell its two directions apart: one that has hung up
 // has both at EV_EOF, and with one at EV_EOF the other must not be taken for
-// ready. All else has one end for both. FreeBSD leaves EV_EOF set when the other side
-// of a FIFO (filt_piperead before 13) or a terminal (tty_kqops_read_event) is back. EV_EOF comes first: beside it fflags
-// has an error number and not NOTE_OOB, and ECONNRESET contains that bit.
+// ready. All else has one end for both. FreeBSD leaves EV_EOF set when the other
+// side of a FIFO (filt_piperead before 13) or a terminal (tty_kqops_read_event) is
+// back. EV_EOF comes first: beside it fflags has an error number and not NOTE_OOB,
+// and ECONNRESET contains that bit.
 func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0
 	if end && e.pos&socket == 0 {
