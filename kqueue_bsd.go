@@ -146,8 +146,7 @@ const (
 	indexBits = forGood - 1
 )
 
-// beyond is a low-water mark that no buffer reaches, and fits into 32 bits.
-const beyond = math.MaxInt32
+const beyond = math.MaxInt32 // a low-water mark that no buffer reaches
 
 // knotes returns the changes that make a registration's knotes, as the kernel calls a
 // filter on a descriptor. Where Flags is 0 there is none.
@@ -268,7 +267,7 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 	if err == nil {
 		return nil
 	}
-	s.unwatch(fd, e)
+	s.remove(fd, e)
 	switch {
 	case err == unix.EPIPE, err == unix.ENXIO, err == unix.EBADF && checkOpen(fd) == nil:
 		// A pipe whose other end is gone: most kernels don't take the filter
@@ -280,19 +279,6 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 		return noFilter(err)
 	}
 	return os.NewSyscallError("kevent", err)
-}
-
-// unwatch deletes the knotes of a registration. It takes no error to heart:
-// the kernel forgets a knote when the descriptor's number is closed, whatever
-// duplicates there are, so EBADF and ENOENT say that it was closed, or closed
-// and reused.
-func (s *KqueueSelector) unwatch(fd int, e *entry) {
-	for _, k := range e.knotes(fd) {
-		if k.Flags != 0 {
-			k.Flags = unix.EV_DELETE
-			s.apply(k)
-		}
-	}
 }
 
 // keep makes a descriptor one that is ready for good.
@@ -319,9 +305,17 @@ func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	return s.watch(fd, e)
 }
 
+// remove takes no error to heart: the kernel forgets a knote when the descriptor's
+// number is closed, whatever duplicates there are, so EBADF and ENOENT say that it was
+// closed, or closed and reused.
 func (s *KqueueSelector) remove(fd int, e *entry) {
-	s.unwatch(fd, e)
 	delete(s.steady, fd)
+	for _, k := range e.knotes(fd) {
+		if k.Flags != 0 {
+			k.Flags = unix.EV_DELETE
+			s.apply(k)
+		}
+	}
 }
 
 func (s *KqueueSelector) look(dst []Ready) (_ []Ready, err error) {
