@@ -50,8 +50,7 @@ type devpollDevice interface {
 	write(fds []unix.PollFd) error
 
 	// poll fills fds with what is ready, waits for that as many milliseconds, for
-	// ever if negative, and returns how many there are, or any number with an
-	// error.
+	// ever if negative, and returns how many there are, -1 with an error.
 	poll(fds []unix.PollFd, ms int) (int, error)
 
 	close()
@@ -78,7 +77,12 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		files.release()
 		return err
 	}
-	s.timer = time.AfterFunc(Forever, s.expire)
+	s.timer = time.AfterFunc(Forever, func() {
+		// If the wait has ended already, this is for nothing but does no harm.
+		s.mu.Lock()
+		s.signal()
+		s.mu.Unlock()
+	})
 	s.timer.Stop()
 	s.init(s, files)
 	return nil
@@ -92,12 +96,11 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 // descriptor more.
 func (s *devpoll) write(fds ...unix.PollFd) error {
 	s.signal()
-	for {
-		err := s.device.write(fds)
-		if err != unix.EINTR {
-			return os.NewSyscallError("write", err)
-		}
+	err := s.device.write(fds)
+	for err == unix.EINTR {
+		err = s.device.write(fds)
 	}
+	return os.NewSyscallError("write", err)
 }
 
 // watch sets what a descriptor is watched for, or leaves it unwatched.
@@ -132,14 +135,11 @@ func (s *devpoll) add(fd int, e *entry) error {
 }
 
 func (s *devpoll) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 && !tellsHangup() {
-		return errHangup
-	}
-	if err := checkOpen(fd); err != nil {
+	err := s.add(fd, e)
+	if err != nil && err != errHangup {
 		s.remove(fd, e)
-		return err
 	}
-	return s.watch(fd, e.events)
+	return err
 }
 
 // remove takes no error to heart. The device has none for a descriptor that
@@ -160,10 +160,8 @@ func (s *devpoll) fit(b *devpollResults) {
 }
 
 func (s *devpoll) receive(b *devpollResults, ms int) {
-	b.n, b.err = s.device.poll(b.fds, ms)
-	if b.err != nil {
-		b.n = 0
-	}
+	n, err := s.device.poll(b.fds, ms)
+	b.n, b.err = max(n, 0), err
 }
 
 func (s *devpoll) look(dst []Ready) ([]Ready, error) {
@@ -200,23 +198,16 @@ func (s *devpoll) wait(timeout time.Duration) (over bool, err error) {
 	return fired || s.waits.n == 0 && s.waits.err == nil, nil
 }
 
-// expire ends a wait whose timeout is over. If it has ended already, this
-// is for nothing but does no harm.
-func (s *devpoll) expire() {
-	s.mu.Lock()
-	s.signal()
-	s.mu.Unlock()
-}
-
 func (s *devpoll) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits) }
 
 // collect appends what has answered.
 func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 	if b.err != nil && b.err != unix.EINTR {
-		var err error
-		if dst, err = s.isolate(dst, b.err); err != nil {
-			return dst, err
+		isolated := s.isolate(dst)
+		if len(isolated) == len(dst) {
+			return dst, os.NewSyscallError("ioctl", b.err)
 		}
+		dst = isolated
 		s.receive(b, 0)
 	}
 	for i := range b.fds[:b.n] {
@@ -234,16 +225,11 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 		}
 		e := s.table.find(fd)
 		switch {
-		case e == nil:
-			// Its removal was made while the wait was on its way. If nothing
-			// was changed the kernel has lost it.
-			if b.since == s.changes {
-				s.remove(fd, nil)
-			}
-		case e.gen > b.since:
-			// It may be of an earlier registration of the same number.
-		case p.Revents&unix.POLLNVAL != 0:
-			// Closed while registered: it would be reported for ever.
+		case e != nil && e.gen > b.since, e == nil && b.since != s.changes:
+			// It was registered or removed while the wait was on its way.
+		case e == nil, p.Revents&unix.POLLNVAL != 0:
+			// The kernel has lost its removal, or it was closed while
+			// registered: it would be reported for ever.
 			s.remove(fd, e)
 		default:
 			if mask := pollMask(p) & e.events; mask != 0 {
@@ -261,20 +247,16 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 // multiplexer. A write polls each descriptor as well, and so tells which it
 // is. That one is reported once as what an error counts as, all that was asked
 // for, and then left out of the set.
-func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
-	start := len(dst)
-	// If not even the waker can be written, it is the device that refuses.
-	if s.write(newPollFd(s.r, EventRead)) == nil {
-		for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-			if !e.rests() && s.watch(slot, e.events) != nil {
-				dst = append(dst, Ready{e.key, e.events & allEvents})
-			}
+func (s *devpoll) isolate(dst []Ready) []Ready {
+	if s.write(newPollFd(s.r, EventRead)) != nil {
+		return dst // not even the waker can be written: it is the device that refuses
+	}
+	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
+		if !e.rests() && s.watch(slot, e.events) != nil {
+			dst = append(dst, Ready{e.key, e.events & allEvents})
 		}
 	}
-	if len(dst) == start {
-		return dst, os.NewSyscallError("ioctl", err)
-	}
-	return dst, nil
+	return dst
 }
 
 // wake empties the pipe first, and looks at it: a pipe tells only who has looked at it
