@@ -237,7 +237,6 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 			}
 		}
 	}
-	b.n = 0
 	return dst, nil
 }
 

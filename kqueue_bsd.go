@@ -37,11 +37,9 @@ type KqueueSelector struct {
 
 	// wakeUp is the change that wakes: it triggers an EVFILT_USER event, or, where the
 	// kernel has none, makes it look again at a pipe, which has a byte then. Either is
-	// edge-triggered: it takes somebody out of the kernel, and if that is a look, the
-	// core wakes the wait again. It can't be level-triggered: NetBSD before 10 and
-	// DragonFly take a knote off the queue while they look at it, and who finds the
-	// queue empty meanwhile sleeps on, although it is put back (kqueue_scan in
-	// sys/kern/kern_event.c).
+	// edge-triggered. By level a wait could sleep on: NetBSD before 10 and DragonFly
+	// take a knote off the queue while they look at it, and put it back too late for
+	// who finds the queue empty meanwhile (kqueue_scan in sys/kern/kern_event.c).
 	wakeUp unix.Kevent_t
 
 	// steady has the descriptors that are ready for good, and of which the kernel has
@@ -83,25 +81,24 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 	if fd, err = aboveStandard(fd); err != nil {
 		return nil, err
 	}
-	files := &kqueueFiles{fd: fd}
-	s.kqueueFiles = files
+	s.kqueueFiles = &kqueueFiles{fd: fd}
 	// Its number is the kqueue's own, which is never registered: match drops it.
 	unix.SetKevent(&s.wakeUp, fd, userFilter, unix.EV_ADD|unix.EV_CLEAR)
 	if s.apply(s.wakeUp) == nil {
 		// With EV_CLEAR it would take NOTE_TRIGGER back (filt_usertouch on FreeBSD).
 		s.wakeUp.Flags, s.wakeUp.Fflags = 0, noteTrigger
 	} else {
-		files.pipe, err = newWaker()
+		s.pipe, err = newWaker()
 		if err == nil {
 			unix.SetKevent(&s.wakeUp, s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR)
 			err = os.NewSyscallError("kevent", s.apply(s.wakeUp))
 		}
 		if err != nil {
-			files.release()
+			s.kqueueFiles.release()
 			return nil, err
 		}
 	}
-	s.init(s, files)
+	s.init(s, s.kqueueFiles)
 	return s, nil
 }
 
@@ -120,8 +117,8 @@ func (s *KqueueSelector) Fd() uintptr {
 	return uintptr(s.fd)
 }
 
-// apply makes changes up to the first error. With no room for events that is
-// the call's error, and there is no wait.
+// apply makes changes up to the first error. Without room for events kevent returns
+// that error, and doesn't wait.
 func (s *KqueueSelector) apply(changes ...unix.Kevent_t) error {
 	for {
 		_, err := unix.Kevent(s.fd, changes, nil, nil)
@@ -190,9 +187,8 @@ func (e *entry) knotes(fd int) (k [3]unix.Kevent_t) {
 func classify(fd int, e *entry) error {
 	var st unix.Stat_t
 	err := unix.Fstat(fd, &st)
-	gone := err == unix.ENOENT
+	gone := err == unix.ENOENT // on NetBSD a terminal whose master is closed (ptyfs_getattr)
 	if gone {
-		// On NetBSD a terminal whose master is closed (ptyfs_getattr).
 		st.Mode = unix.S_IFCHR
 	} else if err != nil {
 		return os.NewSyscallError("fstat", err)
@@ -225,15 +221,13 @@ func classify(fd int, e *entry) error {
 		return os.NewSyscallError("fcntl", err)
 	}
 	mode := flags & unix.O_ACCMODE
-	switch {
-	case mode == unix.O_RDONLY:
+	switch mode {
+	case unix.O_RDONLY:
 		e.pos = noWrite | endByRead
-	case mode == unix.O_WRONLY:
+	case unix.O_WRONLY:
 		e.pos = noRead
-	case hangup:
-		e.pos = endByRead
 	}
-	if kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
+	if hangup && mode != unix.O_WRONLY || kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
 		e.pos |= endByRead
 	}
 	return nil
@@ -362,7 +356,6 @@ func (s *KqueueSelector) receive(events []unix.Kevent_t, timeout time.Duration) 
 	}
 	events = events[:0]
 	for {
-		// Without room kevent doesn't wait.
 		events = slices.Grow(events, max(4, len(events)))
 		room := events[len(events):cap(events)]
 		n, err := unix.Kevent(s.fd, nil, room, tp)
@@ -382,16 +375,14 @@ func (s *KqueueSelector) receive(events []unix.Kevent_t, timeout time.Duration) 
 	}
 }
 
-// match appends the events that have a registration, which was there when since was the
-// core's count of changes.
+// match appends the events of what was registered when the core's changes were since.
 //
-// What the kernel won't report again by itself is added again, so that it
-// reports it as long as it holds, of the file that the number names by now.
-// That is what has EV_CLEAR, and a knote that it deleted as it reported it,
-// which has EV_ONESHOT: FreeBSD does that to one that waits for a pipe to
-// become writable, when the other end is closed (pipeclose, by
-// knlist_cleardel), and to those of a terminal that goes away. These can't be
-// added again, and have hung up for good.
+// What the kernel won't report again by itself is added again, so that it is reported as
+// long as it holds, of the file that the number names by now. That has EV_CLEAR, or
+// EV_ONESHOT if the kernel deleted it as it reported it: FreeBSD does so to one that waits
+// for a pipe to become writable, when the other end is closed (pipeclose, by
+// knlist_cleardel), and to those of a terminal that goes away. These can't be added
+// again, and have hung up for good.
 func (s *KqueueSelector) match(dst []Ready, events []unix.Kevent_t, since uint64) []Ready {
 	start := len(dst)
 	for i := range events {
@@ -504,8 +495,7 @@ func (f *kqueueFiles) release() {
 	}
 }
 
-// isKqueue reports whether a descriptor is a kqueue's: kevent serves no other, and with
-// no room for events it returns at once.
+// isKqueue reports whether a descriptor is a kqueue's: kevent serves no other.
 func isKqueue(fd int) bool {
 	_, err := unix.Kevent(fd, nil, nil, new(unix.Timespec))
 	return err == nil
