@@ -30,8 +30,8 @@ type devpoll struct {
 // they were fitted.
 type devpollResults struct {
 	fds   []unix.PollFd
-	n     int    // how many results there are
-	err   error  // instead of results
+	n     int // how many results there are, -1 if err is set
+	err   error
 	since uint64 // the core's changes when they were fitted
 }
 
@@ -66,15 +66,14 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		device.close()
 		return err
 	}
-	files := &devpollFiles{k, device}
-	s.devpollFiles, s.fd = files, fd
+	s.devpollFiles, s.fd = &devpollFiles{k, device}, fd
 	err = s.write(newPollFd(s.r, EventRead))
 	if err == nil {
 		_, err = device.poll(make([]unix.PollFd, 1), 0)
 		err = os.NewSyscallError("ioctl", err)
 	}
 	if err != nil {
-		files.release()
+		s.devpollFiles.release()
 		return err
 	}
 	s.timer = time.AfterFunc(Forever, func() {
@@ -84,7 +83,7 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		s.mu.Unlock()
 	})
 	s.timer.Stop()
-	s.init(s, files)
+	s.init(s, s.devpollFiles)
 	return nil
 }
 
@@ -159,17 +158,12 @@ func (s *devpoll) fit(b *devpollResults) {
 	b.fds = slices.Grow(b.fds[:0], n)[:n]
 }
 
-func (s *devpoll) receive(b *devpollResults, ms int) {
-	n, err := s.device.poll(b.fds, ms)
-	b.n, b.err = max(n, 0), err
-}
-
 func (s *devpoll) look(dst []Ready) ([]Ready, error) {
 	b := &s.looks
 	s.fit(b)
-	s.receive(b, 0)
+	b.n, b.err = s.device.poll(b.fds, 0)
 	for b.err == unix.EINTR {
-		s.receive(b, 0)
+		b.n, b.err = s.device.poll(b.fds, 0)
 	}
 	return s.collect(dst, b)
 }
@@ -188,14 +182,15 @@ func (s *devpoll) prepare() error {
 // seconds for ever. Nor can the timer: one of a testing/synctest bubble stands
 // still beside a system call.
 func (s *devpoll) wait(timeout time.Duration) (over bool, err error) {
+	b := &s.waits
 	if timeout < 0 {
-		s.receive(&s.waits, -1)
+		b.n, b.err = s.device.poll(b.fds, -1)
 		return false, nil
 	}
 	s.timer.Reset(timeout)
-	s.receive(&s.waits, int(ceil(timeout, time.Millisecond)))
+	b.n, b.err = s.device.poll(b.fds, int(ceil(timeout, time.Millisecond)))
 	fired := !s.timer.Stop()
-	return fired || s.waits.n == 0 && s.waits.err == nil, nil
+	return fired || b.n == 0 && b.err == nil, nil
 }
 
 func (s *devpoll) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits) }
@@ -208,9 +203,9 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 			return dst, os.NewSyscallError("ioctl", b.err)
 		}
 		dst = isolated
-		s.receive(b, 0)
+		b.n, b.err = s.device.poll(b.fds, 0)
 	}
-	for i := range b.fds[:b.n] {
+	for i := range max(b.n, 0) {
 		p := &b.fds[i]
 		fd := int(p.Fd)
 		if fd == s.r {

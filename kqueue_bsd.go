@@ -133,8 +133,7 @@ const (
 	// The directions that the descriptor was not opened for. Of those the
 	// kernel takes a filter that never fires, or refuses it, or fires as for a
 	// descriptor of both directions.
-	noRead  = 1 << 31
-	noWrite = 1 << 30
+	noRead, noWrite = 1 << 31, 1 << 30
 
 	socket    = 1 << 29 // the filters tell the two directions apart
 	endByRead = 1 << 28 // the end is told by the filter for reading, whether or not EventRead is asked for
