@@ -148,12 +148,11 @@ func (s *devpoll) remove(fd int, _ *entry) {
 	s.write(unix.PollFd{Fd: int32(fd), Events: pollRemove})
 }
 
-// fit makes room for what is registered.
+// fit makes room for what is registered and the waker, but for not one more: older
+// kernels refuse as many as a process may have descriptors. With those of the device
+// and of the waker's write end that many can't be in the set.
 func (s *devpoll) fit(b *devpollResults) {
 	b.since = s.changes
-	// One for the waker, and not one more: older kernels refuse as many as a
-	// process may have descriptors. With those of the device and of the
-	// waker's write end that many can't be in the set.
 	n := s.table.n + 1
 	b.fds = slices.Grow(b.fds[:0], n)[:n]
 }

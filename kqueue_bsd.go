@@ -23,7 +23,7 @@ import (
 // them, can be registered for EventRead alone.
 //
 // EventPriority is for sockets on macOS, DragonFly and OpenBSD, EventHangup for all but
-// terminals on NetBSD. Register and Modify refuse them elsewhere with an error that
+// terminals on NetBSD. Otherwise Register and Modify refuse them with an error that
 // matches [errors.ErrUnsupported]. If EventPriority is asked for alone, a hang-up may
 // not show: ask for EventHangup beside it.
 //
@@ -49,7 +49,7 @@ type KqueueSelector struct {
 
 	looks []unix.Kevent_t // what the last look was given
 
-	// The wait's: what it was given, the core's changes when it asked, and whether
+	// The wait's: what it was given, the core's changes before it, and whether
 	// something is ready for good, so that it doesn't sleep.
 	waits  []unix.Kevent_t
 	since  uint64
@@ -226,7 +226,8 @@ func classify(fd int, e *entry) error {
 	case unix.O_WRONLY:
 		e.pos = noRead
 	}
-	if hangup && mode != unix.O_WRONLY || kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
+	if hangup && mode != unix.O_WRONLY ||
+		kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
 		e.pos |= endByRead
 	}
 	return nil
