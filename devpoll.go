@@ -30,8 +30,8 @@ type devpoll struct {
 // they were fitted.
 type devpollResults struct {
 	fds   []unix.PollFd
-	n     int    // how many results there are
-	err   error  // instead of results
+	n     int // how many results there are, -1 if err is set
+	err   error
 	since uint64 // the core's changes when they were fitted
 }
 
@@ -50,8 +50,7 @@ type devpollDevice interface {
 	write(fds []unix.PollFd) error
 
 	// poll fills fds with what is ready, waits for that as many milliseconds, for
-	// ever if negative, and returns how many there are, or any number with an
-	// error.
+	// ever if negative, and returns how many there are, -1 with an error.
 	poll(fds []unix.PollFd, ms int) (int, error)
 
 	close()
@@ -67,20 +66,24 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		device.close()
 		return err
 	}
-	files := &devpollFiles{k, device}
-	s.devpollFiles, s.fd = files, fd
+	s.devpollFiles, s.fd = &devpollFiles{k, device}, fd
 	err = s.write(newPollFd(s.r, EventRead))
 	if err == nil {
 		_, err = device.poll(make([]unix.PollFd, 1), 0)
 		err = os.NewSyscallError("ioctl", err)
 	}
 	if err != nil {
-		files.release()
+		s.devpollFiles.release()
 		return err
 	}
-	s.timer = time.AfterFunc(Forever, s.expire)
+	s.timer = time.AfterFunc(Forever, func() {
+		// If the wait has ended already, this is for nothing but does no harm.
+		s.mu.Lock()
+		s.signal()
+		s.mu.Unlock()
+	})
 	s.timer.Stop()
-	s.init(s, files)
+	s.init(s, s.devpollFiles)
 	return nil
 }
 
@@ -92,12 +95,11 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 // descriptor more.
 func (s *devpoll) write(fds ...unix.PollFd) error {
 	s.signal()
-	for {
-		err := s.device.write(fds)
-		if err != unix.EINTR {
-			return os.NewSyscallError("write", err)
-		}
+	err := s.device.write(fds)
+	for err == unix.EINTR {
+		err = s.device.write(fds)
 	}
+	return os.NewSyscallError("write", err)
 }
 
 // watch sets what a descriptor is watched for, or leaves it unwatched.
@@ -132,14 +134,11 @@ func (s *devpoll) add(fd int, e *entry) error {
 }
 
 func (s *devpoll) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 && !tellsHangup() {
-		return errHangup
-	}
-	if err := checkOpen(fd); err != nil {
+	err := s.add(fd, e)
+	if err != nil && err != errHangup {
 		s.remove(fd, e)
-		return err
 	}
-	return s.watch(fd, e.events)
+	return err
 }
 
 // remove takes no error to heart. The device has none for a descriptor that
@@ -149,29 +148,21 @@ func (s *devpoll) remove(fd int, _ *entry) {
 	s.write(unix.PollFd{Fd: int32(fd), Events: pollRemove})
 }
 
-// fit makes room for what is registered.
+// fit makes room for what is registered and the waker, but for not one more: older
+// kernels refuse as many as a process may have descriptors. With those of the device
+// and of the waker's write end that many can't be in the set.
 func (s *devpoll) fit(b *devpollResults) {
 	b.since = s.changes
-	// One for the waker, and not one more: older kernels refuse as many as a
-	// process may have descriptors. With those of the device and of the
-	// waker's write end that many can't be in the set.
 	n := s.table.n + 1
 	b.fds = slices.Grow(b.fds[:0], n)[:n]
-}
-
-func (s *devpoll) receive(b *devpollResults, ms int) {
-	b.n, b.err = s.device.poll(b.fds, ms)
-	if b.err != nil {
-		b.n = 0
-	}
 }
 
 func (s *devpoll) look(dst []Ready) ([]Ready, error) {
 	b := &s.looks
 	s.fit(b)
-	s.receive(b, 0)
+	b.n, b.err = s.device.poll(b.fds, 0)
 	for b.err == unix.EINTR {
-		s.receive(b, 0)
+		b.n, b.err = s.device.poll(b.fds, 0)
 	}
 	return s.collect(dst, b)
 }
@@ -190,22 +181,15 @@ func (s *devpoll) prepare() error {
 // seconds for ever. Nor can the timer: one of a testing/synctest bubble stands
 // still beside a system call.
 func (s *devpoll) wait(timeout time.Duration) (over bool, err error) {
+	b := &s.waits
 	if timeout < 0 {
-		s.receive(&s.waits, -1)
+		b.n, b.err = s.device.poll(b.fds, -1)
 		return false, nil
 	}
 	s.timer.Reset(timeout)
-	s.receive(&s.waits, int(ceil(timeout, time.Millisecond)))
+	b.n, b.err = s.device.poll(b.fds, int(ceil(timeout, time.Millisecond)))
 	fired := !s.timer.Stop()
-	return fired || s.waits.n == 0 && s.waits.err == nil, nil
-}
-
-// expire ends a wait whose timeout is over. If it has ended already, this
-// is for nothing but does no harm.
-func (s *devpoll) expire() {
-	s.mu.Lock()
-	s.signal()
-	s.mu.Unlock()
+	return fired || b.n == 0 && b.err == nil, nil
 }
 
 func (s *devpoll) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.waits) }
@@ -213,13 +197,14 @@ func (s *devpoll) take(dst []Ready) ([]Ready, error) { return s.collect(dst, &s.
 // collect appends what has answered.
 func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 	if b.err != nil && b.err != unix.EINTR {
-		var err error
-		if dst, err = s.isolate(dst, b.err); err != nil {
-			return dst, err
+		isolated := s.isolate(dst)
+		if len(isolated) == len(dst) {
+			return dst, os.NewSyscallError("ioctl", b.err)
 		}
-		s.receive(b, 0)
+		dst = isolated
+		b.n, b.err = s.device.poll(b.fds, 0)
 	}
-	for i := range b.fds[:b.n] {
+	for i := range max(b.n, 0) {
 		p := &b.fds[i]
 		fd := int(p.Fd)
 		if fd == s.r {
@@ -234,16 +219,11 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 		}
 		e := s.table.find(fd)
 		switch {
-		case e == nil:
-			// Its removal was made while the wait was on its way. If nothing
-			// was changed the kernel has lost it.
-			if b.since == s.changes {
-				s.remove(fd, nil)
-			}
-		case e.gen > b.since:
-			// It may be of an earlier registration of the same number.
-		case p.Revents&unix.POLLNVAL != 0:
-			// Closed while registered: it would be reported for ever.
+		case e != nil && e.gen > b.since, e == nil && b.since != s.changes:
+			// It was registered or removed while the wait was on its way.
+		case e == nil, p.Revents&unix.POLLNVAL != 0:
+			// The kernel has lost its removal, or it was closed while
+			// registered: it would be reported for ever.
 			s.remove(fd, e)
 		default:
 			if mask := pollMask(fd, e.events, uint32(p.Revents)); mask != 0 {
@@ -251,7 +231,6 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 			}
 		}
 	}
-	b.n = 0
 	return dst, nil
 }
 
@@ -261,20 +240,16 @@ func (s *devpoll) collect(dst []Ready, b *devpollResults) ([]Ready, error) {
 // multiplexer. A write polls each descriptor as well, and so tells which it
 // is. That one is reported once as what an error counts as, all that was asked
 // for, and then left out of the set.
-func (s *devpoll) isolate(dst []Ready, err error) ([]Ready, error) {
-	start := len(dst)
-	// If not even the waker can be written, it is the device that refuses.
-	if s.write(newPollFd(s.r, EventRead)) == nil {
-		for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
-			if !e.rests() && s.watch(slot, e.events) != nil {
-				dst = append(dst, Ready{e.key, e.events & allEvents})
-			}
+func (s *devpoll) isolate(dst []Ready) []Ready {
+	if s.write(newPollFd(s.r, EventRead)) != nil {
+		return dst // not even the waker can be written: it is the device that refuses
+	}
+	for slot, e := s.table.next(0); e != nil; slot, e = s.table.next(slot + 1) {
+		if !e.rests() && s.watch(slot, e.events) != nil {
+			dst = append(dst, Ready{e.key, e.events & allEvents})
 		}
 	}
-	if len(dst) == start {
-		return dst, os.NewSyscallError("ioctl", err)
-	}
-	return dst, nil
+	return dst
 }
 
 // wake empties the pipe first, and looks at it: a pipe tells only who has looked at it

@@ -18,71 +18,55 @@ import (
 )
 
 // A KqueueSelector waits by kqueue(2). Regular files and directories are always
-// ready. What the kernel has no filter for is refused with its error, such as
-// ENODEV for /dev/null on FreeBSD, EINVAL for /dev/tty and FIFOs on macOS and for
-// FIFOs on NetBSD before 10. [SelectSelector] can wait for those. A kqueue, another
-// selector's Fd among them, can be registered for EventRead alone.
+// ready. What the kernel has no filter for is refused with its error:
+// [SelectSelector] may be able to wait for it. A kqueue, another selector's Fd among
+// them, can be registered for EventRead alone.
 //
-// EventPriority is for sockets on macOS, DragonFly and OpenBSD. Register and Modify
-// refuse it for all else, and on FreeBSD and NetBSD, with an error that matches
-// [errors.ErrUnsupported]. If it is asked for alone, a hang-up may not show: ask for
-// EventHangup beside it.
+// EventPriority is for sockets on macOS, DragonFly and OpenBSD, EventHangup for all but
+// terminals on NetBSD. Otherwise Register and Modify refuse them with an error that
+// matches [errors.ErrUnsupported]. If EventPriority is asked for alone, a hang-up may
+// not show: ask for EventHangup beside it.
 //
-// EventHangup is for all but terminals on NetBSD. Register and Modify refuse it for
-// those with an error that matches [errors.ErrUnsupported], and a terminal that has
-// hung up is ready for nothing; a pseudoterminal's master shows it. [PollSelector]
-// tells of both.
+// Of some descriptors the kernel tells less than Linux does. [What each system can and
+// can't do] has the cases.
 //
-// If the other side of a terminal was gone and is back, FreeBSD may go on telling of
-// the end until Modify; before FreeBSD 13 also of a FIFO.
-//
-// The kernel tells less than Linux does about some descriptors. A TCP socket that
-// was never connected is ready for nothing. On most of these systems a pipe's read
-// end can be written to, and is ready for EventWrite while the other end is open.
+// [What each system can and can't do]: https://github.com/go-selectors/selectors/blob/main/docs/systems.md#macos-and-the-bsds
 type KqueueSelector struct {
 	core
 	*kqueueFiles
 
-	// steady has the descriptors that are ready for good, and of which the
-	// kernel has nothing to tell, with what they are ready for of what was asked
-	// for: regular files, and what hung up in a way that made the kernel drop its
-	// knote. Guarded by mu.
+	// wakeUp is the change that wakes: it triggers an EVFILT_USER event, or, where the
+	// kernel has none, makes it look again at a pipe, which has a byte then. Either is
+	// edge-triggered. By level a wait could sleep on: NetBSD before 10 and DragonFly
+	// take a knote off the queue while they look at it, and put it back too late for
+	// who finds the queue empty meanwhile (kqueue_scan in sys/kern/kern_event.c).
+	wakeUp unix.Kevent_t
+
+	// steady has the descriptors that are ready for good, and of which the kernel has
+	// nothing to tell, with what they are ready for: regular files, and what hung up
+	// in a way that made the kernel drop its knote. Guarded by mu.
 	steady map[int]EventMask
 
-	looks, waits kqueueEvents
+	looks []unix.Kevent_t // what the last look was given
+
+	// The wait's: what it was given, the core's changes before it, and whether
+	// something is ready for good, so that it doesn't sleep.
+	waits  []unix.Kevent_t
+	since  uint64
+	atOnce bool
 }
 
 // kqueueFiles are a selector's descriptors.
 type kqueueFiles struct {
-	fd int // the kqueue
-
-	// The wake-up is an EVFILT_USER event, or, where pipe is set because the
-	// kernel has none, a byte in a pipe. Either is edge-triggered: it takes
-	// somebody out of the kernel, and if that is a look, the core wakes the wait
-	// again. It can't be level-triggered: NetBSD before 10 and DragonFly take a
-	// knote off the queue while they look at it, and who finds the queue empty
-	// meanwhile sleeps on, although it is put back (kqueue_scan in
-	// sys/kern/kern_event.c).
-	pipe *waker
+	fd   int    // the kqueue
+	pipe *waker // nil if the kernel has EVFILT_USER
 }
-
-// kqueueEvents have room for events: up to three for a descriptor. If it is filled,
-// there may be more of them.
-type kqueueEvents struct {
-	events []unix.Kevent_t // never empty: then kevent doesn't wait
-	n      int             // how many events there are
-	since  uint64          // the core's changes when they were asked for
-	atOnce bool            // something is ready for good: the wait doesn't sleep
-}
-
-// firstEvents is how many there is room for at first.
-const firstEvents = 4
 
 // NewKqueueSelector returns a selector that waits by kqueue(2). It fails with an
 // [*os.SyscallError] if the system is out of descriptors (EMFILE, ENFILE), kqueues
 // (ENOMEM) or memory.
 func NewKqueueSelector() (*KqueueSelector, error) {
-	s := new(KqueueSelector)
+	s := &KqueueSelector{steady: make(map[int]EventMask)}
 	// x/sys has neither kqueue1 nor kqueuex, and a child that is forked
 	// between the calls would keep the descriptor.
 	syscall.ForkLock.RLock()
@@ -97,23 +81,24 @@ func NewKqueueSelector() (*KqueueSelector, error) {
 	if fd, err = aboveStandard(fd); err != nil {
 		return nil, err
 	}
-	files := &kqueueFiles{fd: fd}
-	s.kqueueFiles = files
-	if s.update(wakeIdent, userFilter, unix.EV_ADD|unix.EV_CLEAR, 0) != nil {
-		// This kernel has no such filter.
-		pipe, err := newWaker()
+	s.kqueueFiles = &kqueueFiles{fd: fd}
+	// Its number is the kqueue's own, which is never registered: match drops it.
+	unix.SetKevent(&s.wakeUp, fd, userFilter, unix.EV_ADD|unix.EV_CLEAR)
+	if s.apply(s.wakeUp) == nil {
+		// With EV_CLEAR it would take NOTE_TRIGGER back (filt_usertouch on FreeBSD).
+		s.wakeUp.Flags, s.wakeUp.Fflags = 0, noteTrigger
+	} else {
+		s.pipe, err = newWaker()
 		if err == nil {
-			s.pipe = pipe
-			err = os.NewSyscallError("kevent", s.update(pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
+			unix.SetKevent(&s.wakeUp, s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR)
+			err = os.NewSyscallError("kevent", s.apply(s.wakeUp))
 		}
 		if err != nil {
-			files.release()
+			s.kqueueFiles.release()
 			return nil, err
 		}
 	}
-	s.looks.events = make([]unix.Kevent_t, firstEvents)
-	s.waits.events = make([]unix.Kevent_t, firstEvents)
-	s.init(s, files)
+	s.init(s, s.kqueueFiles)
 	return s, nil
 }
 
@@ -132,23 +117,11 @@ func (s *KqueueSelector) Fd() uintptr {
 	return uintptr(s.fd)
 }
 
-// wakeIdent is the identifier of the wake-up. It stands beside userFilter, so
-// that it is not taken for descriptor 0.
-const wakeIdent = 0
-
-// update makes one change of what the kernel watches.
-func (s *KqueueSelector) update(ident, filter, flags int, fflags uint32) error {
-	var k [1]unix.Kevent_t
-	unix.SetKevent(&k[0], ident, filter, flags)
-	k[0].Fflags = fflags
-	return s.apply(k[:])
-}
-
-// apply makes changes up to the first error. With no room for events that is
-// the call's error, and there is no wait.
-func (s *KqueueSelector) apply(k []unix.Kevent_t) error {
+// apply makes changes up to the first error. Without room for events kevent returns
+// that error, and doesn't wait.
+func (s *KqueueSelector) apply(changes ...unix.Kevent_t) error {
 	for {
-		_, err := unix.Kevent(s.fd, k, nil, nil)
+		_, err := unix.Kevent(s.fd, changes, nil, nil)
 		if err != unix.EINTR {
 			return err
 		}
@@ -160,42 +133,19 @@ const (
 	// The directions that the descriptor was not opened for. Of those the
 	// kernel takes a filter that never fires, or refuses it, or fires as for a
 	// descriptor of both directions.
-	noRead  = 1 << 31
-	noWrite = 1 << 30
+	noRead, noWrite = 1 << 31, 1 << 30
 
-	// socket: the filters tell the two directions apart.
-	socket = 1 << 29
-
-	// endByRead: the filter for reading is needed for the end, whether or not
-	// EventRead is asked for.
-	endByRead = 1 << 28
-
-	// deaf: the filter for writing isn't told when the peer closes.
-	deaf = 1 << 27
-
-	indexBits = deaf - 1
+	socket    = 1 << 29 // the filters tell the two directions apart
+	endByRead = 1 << 28 // the end is told by the filter for reading, whether or not EventRead is asked for
+	deaf      = 1 << 27 // the filter for writing isn't told when the peer closes
+	forGood   = 1 << 26 // it is always ready to read and write, without a filter
+	indexBits = forGood - 1
 )
 
-// A knote is what the kernel calls a filter on a descriptor.
-type knote struct {
-	filter int
-	flags  int // 0 if there is no such knote
-	fflags uint32
-	data   int64
-}
+const beyond = math.MaxInt32 // a low-water mark that no buffer reaches
 
-// event returns the change that makes, or with EV_DELETE removes, the knote.
-func (k *knote) event(fd, flags int) (event unix.Kevent_t) {
-	unix.SetKevent(&event, fd, k.filter, flags)
-	event.Fflags = k.fflags
-	event.Data = k.data
-	return event
-}
-
-// beyond is a low-water mark that no buffer reaches, and fits into 32 bits.
-const beyond = math.MaxInt32
-
-// knotes returns the knotes of a registration.
+// knotes returns the changes that make a registration's knotes, as the kernel calls a
+// filter on a descriptor. Where Flags is 0 there is none.
 //
 // A knote that is there for the end alone is called a companion here: what was
 // opened for one direction (a FIFO, on some systems a pipe) is watched in that
@@ -204,52 +154,58 @@ const beyond = math.MaxInt32
 // sockets of every system, where filt_soread looks at the end first, but for
 // macOS, which lowers the mark to the size of the buffer, and on macOS's pipes;
 // listeners, other pipes, FIFOs and terminals don't know it. What comes
-// all the same comes once for each arrival, by EV_CLEAR, and take drops it.
-func (e *entry) knotes() [3]knote {
+// all the same comes once for each arrival, by EV_CLEAR, and match drops it.
+func (e *entry) knotes(fd int) (k [3]unix.Kevent_t) {
 	const companion = unix.EV_ADD | unix.EV_CLEAR
-	k := [...]knote{{filter: unix.EVFILT_READ}, {filter: unix.EVFILT_WRITE}, {filter: exceptFilter, fflags: noteOOB}}
-	read, write := &k[0], &k[1]
+	read, write, except := &k[0], &k[1], &k[2]
+	unix.SetKevent(read, fd, unix.EVFILT_READ, 0)
+	unix.SetKevent(write, fd, unix.EVFILT_WRITE, 0)
+	unix.SetKevent(except, fd, exceptFilter, 0)
 	switch {
 	case e.events&EventRead != 0 && e.pos&noRead == 0:
-		read.flags = unix.EV_ADD
+		read.Flags = unix.EV_ADD
 	case e.pos&endByRead != 0:
-		read.flags, read.fflags, read.data = companion, unix.NOTE_LOWAT, beyond
+		read.Flags, read.Fflags, read.Data = companion, unix.NOTE_LOWAT, beyond
 	}
 	switch {
 	case e.pos&noWrite != 0:
 	case e.events&EventWrite != 0:
-		write.flags = unix.EV_ADD
+		write.Flags = unix.EV_ADD
 	case e.pos&noRead != 0:
-		write.flags = companion
+		write.Flags = companion
 	}
 	if e.events&EventPriority != 0 {
 		// On macOS this one fires for ordinary data too (filt_soread_common),
 		// by level it would do so again and again.
-		k[2].flags = unix.EV_ADD | unix.EV_CLEAR
+		except.Flags, except.Fflags = unix.EV_ADD|unix.EV_CLEAR, noteOOB
 	}
 	return k
 }
 
-// classify finds out what kind of file fd names, and what it is ready for if that
-// never changes.
-func classify(fd int, e *entry) (always EventMask, err error) {
+// classify finds out what kind of file fd names, and sets e.pos.
+func classify(fd int, e *entry) error {
 	var st unix.Stat_t
-	err = unix.Fstat(fd, &st)
-	gone := err == unix.ENOENT
+	err := unix.Fstat(fd, &st)
+	gone := err == unix.ENOENT // on NetBSD a terminal whose master is closed (ptyfs_getattr)
 	if gone {
-		// On NetBSD a terminal whose master is closed (ptyfs_getattr).
 		st.Mode = unix.S_IFCHR
 	} else if err != nil {
-		return 0, os.NewSyscallError("fstat", err)
+		return os.NewSyscallError("fstat", err)
 	}
-	e.pos = 0
 	kind := st.Mode & unix.S_IFMT
-	if e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0) {
-		return 0, errPriority
-	}
 	hangup := e.events&EventHangup != 0
-	switch kind {
-	case unix.S_IFSOCK:
+	e.pos = 0
+	switch {
+	case e.events&EventPriority != 0 && (kind != unix.S_IFSOCK || exceptFilter == 0):
+		return errPriority
+	case hangup && kind == unix.S_IFCHR && !devicesEnd:
+		return errHangup
+	case kind == unix.S_IFIFO && !fifosEnd() && st.Dev != 0: // it is 0 for a pipe (pipe_stat)
+		return noFilter(unix.EINVAL)
+	case kind == unix.S_IFREG, kind == unix.S_IFDIR, gone:
+		e.pos = forGood
+		return nil
+	case kind == unix.S_IFSOCK:
 		e.pos = socket
 		if hangup {
 			e.pos |= endByRead
@@ -257,38 +213,24 @@ func classify(fd int, e *entry) (always EventMask, err error) {
 		if e.events&EventWrite != 0 && deafToClose(fd) {
 			e.pos |= endByRead | deaf
 		}
-		return 0, nil
-	case unix.S_IFREG, unix.S_IFDIR:
-		return EventRead | EventWrite, nil
-	case unix.S_IFCHR:
-		if hangup && !devicesEnd {
-			return 0, errHangup
-		}
-		if gone {
-			return allEvents, nil
-		}
-	case unix.S_IFIFO:
-		if !fifosEnd() && st.Dev != 0 { // it is 0 for a pipe (pipe_stat)
-			return 0, noFilter(unix.EINVAL)
-		}
+		return nil
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
-		return 0, os.NewSyscallError("fcntl", err)
+		return os.NewSyscallError("fcntl", err)
 	}
 	mode := flags & unix.O_ACCMODE
-	switch {
-	case mode == unix.O_RDONLY:
+	switch mode {
+	case unix.O_RDONLY:
 		e.pos = noWrite | endByRead
-	case mode == unix.O_WRONLY:
+	case unix.O_WRONLY:
 		e.pos = noRead
-	case hangup:
-		e.pos = endByRead
 	}
-	if kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
+	if hangup && mode != unix.O_WRONLY ||
+		kind == unix.S_IFIFO && mode == deafPipes || kind == unix.S_IFCHR && !devicesEnd {
 		e.pos |= endByRead
 	}
-	return 0, nil
+	return nil
 }
 
 // noFilter is the error for what the kernel has no filter for.
@@ -301,13 +243,8 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 		// DragonFly has no check (kqueue_kqfilter).
 		return os.NewSyscallError("kevent", unix.EINVAL)
 	}
-	always, err := classify(fd, e)
-	if err != nil {
+	if err := classify(fd, e); err != nil {
 		return err
-	}
-	if always != 0 {
-		s.keep(fd, always&e.events)
-		return nil
 	}
 	return s.watch(fd, e)
 }
@@ -315,19 +252,16 @@ func (s *KqueueSelector) add(fd int, e *entry) error {
 // watch adds the knotes of a registration. For those that are there already it
 // makes the kernel look again, and report again what it reports once.
 func (s *KqueueSelector) watch(fd int, e *entry) error {
-	var k [3]unix.Kevent_t
-	n := 0
-	for _, note := range e.knotes() {
-		if note.flags != 0 {
-			k[n] = note.event(fd, note.flags)
-			n++
-		}
+	if e.pos&forGood != 0 {
+		s.keep(fd, e.events&(EventRead|EventWrite))
+		return nil
 	}
-	err := s.apply(k[:n])
+	k := e.knotes(fd)
+	err := s.apply(slices.DeleteFunc(k[:], func(k unix.Kevent_t) bool { return k.Flags == 0 })...)
 	if err == nil {
 		return nil
 	}
-	s.unwatch(fd, e)
+	s.remove(fd, e)
 	switch {
 	case err == unix.EPIPE, err == unix.ENXIO, err == unix.EBADF && checkOpen(fd) == nil:
 		// A pipe whose other end is gone: most kernels don't take the filter
@@ -341,168 +275,124 @@ func (s *KqueueSelector) watch(fd int, e *entry) error {
 	return os.NewSyscallError("kevent", err)
 }
 
-// unwatch deletes the knotes of a registration. It takes no error to heart:
-// the kernel forgets a knote when the descriptor's number is closed, whatever
-// duplicates there are, so EBADF and ENOENT say that it was closed, or closed
-// and reused.
-func (s *KqueueSelector) unwatch(fd int, e *entry) {
-	for _, note := range e.knotes() {
-		if note.flags != 0 {
-			s.update(fd, note.filter, unix.EV_DELETE, 0)
-		}
-	}
-}
-
 // keep makes a descriptor one that is ready for good.
 func (s *KqueueSelector) keep(fd int, events EventMask) {
-	if events == 0 {
-		return
+	if events != 0 {
+		s.steady[fd] = events
+		s.signal()
 	}
-	if s.steady == nil {
-		s.steady = make(map[int]EventMask)
-	}
-	s.steady[fd] = events
-	s.signal()
 }
 
 func (s *KqueueSelector) modify(fd int, events EventMask, e *entry) error {
 	old := *e
 	old.events = events
-	always, err := classify(fd, e)
+	err := classify(fd, e)
 	if err == errPriority || err == errHangup {
 		return err
 	}
+	// All is made anew: EV_ADD doesn't change the EV_CLEAR of a knote that is there, nor
+	// does it take back an EV_EOF.
+	s.remove(fd, &old)
 	if err != nil {
-		s.remove(fd, &old)
 		return err
-	}
-	delete(s.steady, fd)
-	if always != 0 {
-		s.unwatch(fd, &old)
-		s.keep(fd, always&e.events)
-		return nil
-	}
-	// EV_ADD doesn't change the EV_CLEAR of a knote that is there. All is one
-	// call, which ends at a knote that the kernel has dropped by itself.
-	var k [6]unix.Kevent_t
-	n := 0
-	now := e.knotes()
-	for i, note := range old.knotes() {
-		if note.flags != 0 && note.flags != now[i].flags {
-			k[n] = note.event(fd, unix.EV_DELETE)
-			n++
-		}
-	}
-	gone := n
-	for _, note := range now {
-		if note.flags != 0 {
-			k[n] = note.event(fd, note.flags)
-			n++
-		}
-	}
-	if s.apply(k[:n]) == nil {
-		return nil
-	}
-	for i := range gone {
-		s.apply(k[i : i+1])
 	}
 	return s.watch(fd, e)
 }
 
+// remove takes no error to heart: the kernel forgets a knote when the descriptor's
+// number is closed, whatever duplicates there are, so EBADF and ENOENT say that it was
+// closed, or closed and reused.
 func (s *KqueueSelector) remove(fd int, e *entry) {
-	s.unwatch(fd, e)
 	delete(s.steady, fd)
-}
-
-func (s *KqueueSelector) look(dst []Ready) ([]Ready, error) {
-	b := &s.looks
-	b.since = s.changes
-	for {
-		err := s.receive(b, 0)
-		if err == nil {
-			return s.match(dst, b), nil
-		}
-		if err != unix.EINTR {
-			return dst, os.NewSyscallError("kevent", err)
+	for _, k := range e.knotes(fd) {
+		if k.Flags != 0 {
+			k.Flags = unix.EV_DELETE
+			s.apply(k)
 		}
 	}
 }
 
+func (s *KqueueSelector) look(dst []Ready) (_ []Ready, err error) {
+	s.looks, err = s.receive(s.looks, 0)
+	for err == unix.EINTR {
+		s.looks, err = s.receive(s.looks, 0)
+	}
+	if err != nil {
+		return dst, os.NewSyscallError("kevent", err)
+	}
+	return s.match(dst, s.looks, s.changes), nil
+}
+
 func (s *KqueueSelector) prepare() error {
-	s.waits.since = s.changes
-	s.waits.atOnce = len(s.steady) > 0
+	s.since = s.changes
+	s.atOnce = len(s.steady) > 0
 	return nil
 }
 
 func (s *KqueueSelector) wait(timeout time.Duration) (over bool, err error) {
-	b := &s.waits
-	if b.atOnce {
+	if s.atOnce {
 		timeout = 0
 	}
-	err = s.receive(b, timeout)
+	s.waits, err = s.receive(s.waits, timeout)
 	if err == unix.EINTR {
 		return false, nil
 	}
-	return b.n == 0 && err == nil && !b.atOnce, os.NewSyscallError("kevent", err)
+	return err == nil && len(s.waits) == 0 && !s.atOnce, os.NewSyscallError("kevent", err)
 }
 
-func (s *KqueueSelector) take(dst []Ready) ([]Ready, error) { return s.match(dst, &s.waits), nil }
+func (s *KqueueSelector) take(dst []Ready) ([]Ready, error) {
+	return s.match(dst, s.waits, s.since), nil
+}
 
-// receive fills the buffer, and grows it until not all of it is needed. A knote
-// that was reported goes to the end of the kernel's queue (kqueue_scan), so
+// receive puts all events into the buffer, and grows it until not all of it is needed.
+// A knote that was reported goes to the end of the kernel's queue (kqueue_scan), so
 // the calls after the first bring the rest before they repeat anything. A
 // negative timeout never ends.
-func (s *KqueueSelector) receive(b *kqueueEvents, timeout time.Duration) error {
+func (s *KqueueSelector) receive(events []unix.Kevent_t, timeout time.Duration) ([]unix.Kevent_t, error) {
 	limit := unix.NsecToTimespec(int64(timeout))
 	tp := &limit
 	if timeout < 0 {
 		tp = nil
 	}
-	n, err := unix.Kevent(s.fd, nil, b.events, tp)
-	b.n = max(n, 0)
-	if err != nil && err != unix.ETIMEDOUT {
-		// ETIMEDOUT is a mere timeout on macOS (golang/go#59679).
-		return err
-	}
-	for b.n == len(b.events) {
-		b.events = slices.Grow(b.events, len(b.events))
-		b.events = b.events[:cap(b.events)]
-		limit = unix.Timespec{}
-		// An error here must not lose what there is already.
-		n, err := unix.Kevent(s.fd, nil, b.events[b.n:], &limit)
-		if err != nil {
-			break
+	events = events[:0]
+	for {
+		events = slices.Grow(events, max(4, len(events)))
+		room := events[len(events):cap(events)]
+		n, err := unix.Kevent(s.fd, nil, room, tp)
+		switch {
+		case err == unix.ETIMEDOUT, err != nil && len(events) > 0:
+			// The first is a mere timeout on macOS (golang/go#59679). An error
+			// must not lose what there is already.
+			return events, nil
+		case err != nil:
+			return events, err
 		}
-		b.n += n
+		events = events[:len(events)+n]
+		if n < len(room) {
+			return events, nil
+		}
+		limit, tp = unix.Timespec{}, &limit
 	}
-	return nil
 }
 
-// filterOf returns an event's filter, which x/sys has unsigned on NetBSD.
-func filterOf(event *unix.Kevent_t) int { return int(int16(event.Filter)) }
-
-// match appends the events that have a registration.
+// match appends the events of what was registered when the core's changes were since.
 //
-// What the kernel won't report again by itself is added again, so that it
-// reports it as long as it holds, of the file that the number names by now.
-// That is what has EV_CLEAR, and a knote that it deleted as it reported it,
-// which has EV_ONESHOT: FreeBSD does that to one that waits for a pipe to
-// become writable, when the other end is closed (pipeclose, by
-// knlist_cleardel), and to those of a terminal that goes away. These can't be
-// added again, and have hung up for good.
-func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
+// What the kernel won't report again by itself is added again, so that it is reported as
+// long as it holds, of the file that the number names by now. That has EV_CLEAR, or
+// EV_ONESHOT if the kernel deleted it as it reported it: FreeBSD does so to one that waits
+// for a pipe to become writable, when the other end is closed (pipeclose, by
+// knlist_cleardel), and to those of a terminal that goes away. These can't be added
+// again, and have hung up for good.
+func (s *KqueueSelector) match(dst []Ready, events []unix.Kevent_t, since uint64) []Ready {
 	start := len(dst)
-	for i := range b.events[:b.n] {
-		event := &b.events[i]
-		if filterOf(event) == userFilter {
-			continue
-		}
+	for i := range events {
+		event := &events[i]
 		fd := int(event.Ident)
 		e := s.table.find(fd)
 		if e == nil || e.rests() {
 			continue
 		}
-		if e.gen <= b.since && event.Flags&unix.EV_ONESHOT == 0 {
+		if e.gen <= since && event.Flags&unix.EV_ONESHOT == 0 {
 			mask := e.mask(event)
 			if mask == 0 {
 				continue
@@ -515,14 +405,12 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 			}
 		}
 	}
-	b.n = 0
-	for fd, events := range s.steady {
-		if checkOpen(fd) != nil {
-			// Closed while registered.
-			delete(s.steady, fd)
-			continue
+	for fd, mask := range s.steady {
+		if checkOpen(fd) == nil {
+			dst = merge(dst, start, s.table.find(fd), mask)
+		} else {
+			delete(s.steady, fd) // closed while registered
 		}
-		dst = merge(dst, start, s.table.find(fd), events)
 	}
 	return dst
 }
@@ -531,15 +419,16 @@ func (s *KqueueSelector) match(dst []Ready, b *kqueueEvents) []Ready {
 //
 // The filters of a socket tell its two directions apart: one that has hung up
 // has both at EV_EOF, and with one at EV_EOF the other must not be taken for
-// ready. All else has one end for both. FreeBSD leaves EV_EOF set when the other side
-// of a FIFO (filt_piperead before 13) or a terminal (tty_kqops_read_event) is back. EV_EOF comes first: beside it fflags
-// has an error number and not NOTE_OOB, and ECONNRESET contains that bit.
+// ready. All else has one end for both. FreeBSD leaves EV_EOF set when the other
+// side of a FIFO (filt_piperead before 13) or a terminal (tty_kqops_read_event) is
+// back. EV_EOF comes first: beside it fflags has an error number and not NOTE_OOB,
+// and ECONNRESET contains that bit.
 func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 	end := event.Flags&(unix.EV_EOF|unix.EV_ERROR) != 0
 	if end && e.pos&socket == 0 {
 		return e.events & allEvents
 	}
-	switch filter := filterOf(event); {
+	switch filter := int(event.Filter); {
 	case filter == unix.EVFILT_READ:
 		if e.pos&noRead == 0 {
 			events = EventRead
@@ -564,7 +453,7 @@ func (e *entry) mask(event *unix.Kevent_t) (events EventMask) {
 // for the direction that it is asked for (macOS), or for both.
 func hungUp(event *unix.Kevent_t) bool {
 	p := [1]unix.PollFd{{Fd: int32(event.Ident), Events: unix.POLLOUT}}
-	if filterOf(event) == unix.EVFILT_WRITE {
+	if int(event.Filter) == unix.EVFILT_WRITE {
 		p[0].Events = unix.POLLIN
 	}
 	unix.Poll(p[:], 0)
@@ -582,17 +471,13 @@ func merge(dst []Ready, start int, e *entry, mask EventMask) []Ready {
 	return append(dst, Ready{e.key, mask})
 }
 
-// wake triggers the event, or makes the kernel look at the pipe again, which has a
-// byte then. NOTE_TRIGGER goes without EV_CLEAR, which would take it back
-// (filt_usertouch on FreeBSD).
 func (s *KqueueSelector) wake() error {
-	if s.pipe == nil {
-		return os.NewSyscallError("kevent", s.update(wakeIdent, userFilter, 0, noteTrigger))
+	if s.pipe != nil {
+		if err := s.pipe.wake(); err != nil {
+			return err
+		}
 	}
-	if err := s.pipe.wake(); err != nil {
-		return err
-	}
-	return os.NewSyscallError("kevent", s.update(s.pipe.r, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0))
+	return os.NewSyscallError("kevent", s.apply(s.wakeUp))
 }
 
 // drain leaves an event that was triggered once too often: it wakes a wait for
@@ -610,8 +495,7 @@ func (f *kqueueFiles) release() {
 	}
 }
 
-// isKqueue reports whether a descriptor is a kqueue's: kevent serves no other, and with
-// no room for events it returns at once.
+// isKqueue reports whether a descriptor is a kqueue's: kevent serves no other.
 func isKqueue(fd int) bool {
 	_, err := unix.Kevent(fd, nil, nil, new(unix.Timespec))
 	return err == nil

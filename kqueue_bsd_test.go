@@ -61,21 +61,21 @@ func TestKqueueKnotes(t *testing.T) {
 		{"write end that is deaf, reading", noRead | endByRead, EventRead, companion, companion},
 	} {
 		e := entry{pos: test.pos, events: test.events}
-		k := e.knotes()
-		if k[0].filter != unix.EVFILT_READ || k[1].filter != unix.EVFILT_WRITE || k[2].flags != no {
+		k := e.knotes(0)
+		if int(k[0].Filter) != unix.EVFILT_READ || int(k[1].Filter) != unix.EVFILT_WRITE || int(k[2].Flags) != no {
 			t.Fatalf("%s: %v", test.name, k)
 		}
-		if k[0].flags != test.read || k[1].flags != test.write {
-			t.Errorf("%s: flags %#x for reading and %#x for writing, want %#x and %#x", test.name, k[0].flags, k[1].flags, test.read, test.write)
+		if int(k[0].Flags) != test.read || int(k[1].Flags) != test.write {
+			t.Errorf("%s: flags %#x for reading and %#x for writing, want %#x and %#x", test.name, int(k[0].Flags), int(k[1].Flags), test.read, test.write)
 		}
 		// No data reaches a companion as far as the kernel knows a mark, and
 		// what is asked for is told of every byte.
 		wantMark := test.read == companion
-		if mark := k[0].fflags == unix.NOTE_LOWAT && k[0].data == beyond; mark != wantMark || !mark && (k[0].fflags != 0 || k[0].data != 0) {
-			t.Errorf("%s: the filter for reading has fflags %#x and data %d", test.name, k[0].fflags, k[0].data)
+		if mark := k[0].Fflags == unix.NOTE_LOWAT && k[0].Data == beyond; mark != wantMark || !mark && (k[0].Fflags != 0 || k[0].Data != 0) {
+			t.Errorf("%s: the filter for reading has fflags %#x and data %d", test.name, k[0].Fflags, k[0].Data)
 		}
-		if k[1].fflags != 0 || k[1].data != 0 {
-			t.Errorf("%s: the filter for writing has fflags %#x and data %d", test.name, k[1].fflags, k[1].data)
+		if k[1].Fflags != 0 || k[1].Data != 0 {
+			t.Errorf("%s: the filter for writing has fflags %#x and data %d", test.name, k[1].Fflags, k[1].Data)
 		}
 	}
 }
