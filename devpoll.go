@@ -119,9 +119,6 @@ func (s *devpoll) watch(fd int, events EventMask) error {
 }
 
 func (s *devpoll) add(fd int, e *entry) error {
-	if e.events&EventHangup != 0 && !tellsHangup() {
-		return errHangup
-	}
 	// Nobody may take the waker out, and the device polls as POLLERR (dppoll).
 	if fd == s.r || fd == s.fd {
 		return os.NewSyscallError("write", unix.EINVAL)
@@ -135,7 +132,7 @@ func (s *devpoll) add(fd int, e *entry) error {
 
 func (s *devpoll) modify(fd int, _ EventMask, e *entry) error {
 	err := s.add(fd, e)
-	if err != nil && err != errHangup {
+	if err != nil {
 		s.remove(fd, e)
 	}
 	return err
