@@ -23,15 +23,15 @@ import (
 // kernel writes to) the backend has apart from what look needs, since others look
 // meanwhile.
 type backend interface {
-	// add starts to watch fd for e.events. It may keep a word in e.pos, and
-	// a number of its own to tell this registration's events by in e.gen.
-	// Where it fails nothing is left in the kernel.
+	// add starts to watch fd for e.events. It may keep a word in e.pos; e.gen tells
+	// this registration's events from earlier ones. Where it fails nothing is left in
+	// the kernel.
 	add(fd int, e *entry) error
 
 	// modify changes what fd is watched for from old to e.events. The number
 	// may name another file by now, or none. It returns errPriority or
-	// errHangup with nothing changed; after any other error fd is no longer
-	// watched.
+	// errHangup with nothing changed in the kernel; after any other error fd is no
+	// longer watched. The core puts e back.
 	modify(fd int, old EventMask, e *entry) error
 
 	// remove ends the watch, also of a number that names another file by
@@ -127,7 +127,7 @@ type core struct {
 	// has told of (epoll), and the backend marks the entry.
 	copies, oneShot bool
 
-	noHangup bool // EventHangup is refused: the call has no word for it
+	tellsHangup func() bool // whether EventHangup can be had; nil if it can
 
 	now func() time.Duration // monotonic, but in a test
 
@@ -135,7 +135,7 @@ type core struct {
 
 	open    bool
 	table   table
-	changes uint64 // counts the changes to the table; the generation of what was changed last
+	changes uint64 // counts the changes to the table, or to what a copy of it would have
 	fresh   entry  // the entry that is being made
 
 	wakeup    bool          // a Wakeup that no wait was there for
@@ -213,7 +213,7 @@ func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey
 		return nil, errKey
 	case s.table.find(fd) != nil:
 		return nil, ErrRegistered
-	case s.noHangup && events&EventHangup != 0:
+	case s.refuses(events):
 		return nil, errHangup
 	}
 	e := &s.fresh
@@ -260,7 +260,7 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, 
 	if err != nil {
 		return nil, err
 	}
-	if s.noHangup && events&EventHangup != 0 {
+	if s.refuses(events) {
 		return nil, errHangup
 	}
 	if events != e.events || events&EventOnce != 0 {
@@ -282,6 +282,10 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, 
 	}
 	e.key = &SelectorKey{FileObj: e.key.FileObj, FD: fd, Events: events, Data: data}
 	return e.key, nil
+}
+
+func (s *core) refuses(events EventMask) bool {
+	return events&EventHangup != 0 && s.tellsHangup != nil && !s.tellsHangup()
 }
 
 // GetKey returns the key of a registered file object; see [Selector.GetKey].
@@ -425,9 +429,9 @@ func (s *core) await(call string, dst []Ready, timeout time.Duration, c *cancell
 	return ready, nil
 }
 
-// settle is called after a look, which may have taken the wake-up away. The keys with
-// EventOnce that are told of now rest from here on: their descriptors are left out until
-// Modify. If the kernel does so itself, the backend has marked them.
+// settle is called with what is told of. A look may have taken the wake-up away. Keys
+// with EventOnce rest from here on: their descriptors are left out until Modify. If the
+// kernel does so itself, the backend has marked them.
 func (s *core) settle(told []Ready) {
 	if s.signalled {
 		s.signalled = false

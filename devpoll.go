@@ -83,6 +83,7 @@ func (s *devpoll) start(device devpollDevice, fd int) error {
 		s.mu.Unlock()
 	})
 	s.timer.Stop()
+	s.tellsHangup = tellsHangup
 	s.init(s, s.devpollFiles)
 	return nil
 }

@@ -145,6 +145,25 @@ func TestDevpollRefusesABadDescriptor(t *testing.T) {
 	}
 }
 
+func TestDevpollRefusesEventHangupIfTheSystemHasNoWordForIt(t *testing.T) {
+	s, m := devpollTest(t)
+	if s.tellsHangup == nil {
+		t.Fatal("nobody asks the system")
+	}
+	s.tellsHangup = func() bool { return false }
+	a, _ := devpollPair(t)
+	if _, err := s.Register(a, EventHangup, nil); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Register: %v", err)
+	}
+	devpollRegister(t, s, a, EventRead)
+	if _, err := s.Modify(a, EventRead|EventHangup, nil); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Modify: %v", err)
+	}
+	if key, err := s.GetKey(a); err != nil || key.Events != EventRead || m.events(a) != unix.POLLIN {
+		t.Errorf("after a Modify that was refused: %v, %v; the device has %#x", key, err, m.events(a))
+	}
+}
+
 func TestDevpollRefusesItsOwnDescriptors(t *testing.T) {
 	s, m := devpollTest(t)
 	s.fd, _ = devpollPair(t)

@@ -55,7 +55,7 @@ type EpollSelector struct {
 // triggers. The kernel forgets their event when anybody polls them (psi_trigger_poll,
 // mounts_poll, proc_sys_poll), as whoever polls the set does, and as happens when a
 // registration is made or changed (ep_insert, ep_modify), or a set made anew. A
-// wait polls them beside the set then, by poll(2), which doesn't count the time for
+// wait polls them beside the set then, by ppoll(2), which doesn't count the time for
 // which the process is stopped; epoll_wait does.
 //
 // The waker is in the set as well, until somebody asks for Fd: who watches that
@@ -290,7 +290,8 @@ func (s *EpollSelector) look(dst []Ready) ([]Ready, error) {
 // ownPolled is how many of polled are the selector's own.
 const ownPolled = 2
 
-// told appends what the kernel tells once, and was polled.
+// told appends what the kernel tells once, and was polled. If that was registered anew
+// meanwhile, the event counts for the new registration: over a Modify it must not be lost.
 func (s *EpollSelector) told(dst []Ready, fds []unix.PollFd) []Ready {
 	for _, p := range fds {
 		if p.Revents == 0 {

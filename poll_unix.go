@@ -71,7 +71,7 @@ func NewPollSelector() (*PollSelector, error) {
 		k.release()
 		return nil, err
 	}
-	s.copies, s.noHangup = true, !tellsHangup()
+	s.copies, s.tellsHangup = true, tellsHangup
 	s.changes = 1 // nothing is copied yet
 	s.init(s, k)
 	return s, nil
@@ -224,7 +224,7 @@ func (s *PollSelector) wait(timeout time.Duration) (over bool, err error) {
 	return over, err
 }
 
-// pollWait is poll(2). A negative timeout never ends; one of 0 is not ended by a
+// pollWait is poll(2), on Linux by ppoll(2). A negative timeout never ends; one of 0 is not ended by a
 // signal.
 func pollWait(fds []unix.PollFd, timeout time.Duration) (n int, over bool, err error) {
 	ms := -1
@@ -290,13 +290,15 @@ func (s *PollSelector) answers(dst []Ready, b *pollFds) (_ []Ready, invalid bool
 		}
 		if p.Revents&unix.POLLNVAL != 0 {
 			invalid = true
-			if checkOpen(fd) != nil {
-				// Closed while registered: it would be reported for ever.
-				s.remove(fd, e)
-			}
 			s.changes++
-			if !pollStops || e.pos == 0 {
-				continue // if it is open, the number names another file since
+			if checkOpen(fd) != nil || socketsRDHUP && e.events&EventHangup != 0 {
+				// Closed while registered: it would be reported for ever. So would
+				// another file of that number that is asked for what sockets alone know.
+				s.remove(fd, e)
+				continue
+			}
+			if !pollStops {
+				continue // the number names another file since
 			}
 			// Either that, or poll says it again.
 			again := [1]unix.PollFd{{Fd: p.Fd, Events: p.Events}}

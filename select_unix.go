@@ -74,7 +74,7 @@ func NewSelectSelector() (*SelectSelector, error) {
 		return nil, os.NewSyscallError("select", unix.EINVAL)
 	}
 	s := &SelectSelector{waker: k}
-	s.copies, s.noHangup = true, true
+	s.copies, s.tellsHangup = true, func() bool { return false }
 	s.changes = 1 // nothing is filled yet
 	s.init(s, k)
 	return s, nil

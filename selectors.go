@@ -192,7 +192,8 @@ func (closedError) Is(target error) bool { return target == os.ErrClosed }
 // that the system can't tell apart. Nothing has changed then.
 var errPriority = fmt.Errorf("EventPriority: %w by this selector; SelectSelector and PollSelector take it", errors.ErrUnsupported)
 
-// errHangup is the same for EventHangup.
+// errHangup is the same for EventHangup. The core returns it for a call that has no word
+// for a hang-up.
 var errHangup = fmt.Errorf("EventHangup: %w by this selector", errors.ErrUnsupported)
 
 // opError names the call, the type of the file object and the descriptor, as
