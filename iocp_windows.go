@@ -147,14 +147,12 @@ func (s *IOCPSelector) remove(_ int, e *entry) {
 // allocate returns an unused poll.
 func (s *IOCPSelector) allocate() (uint32, error) {
 	i, ok := s.port.allocate()
-	if !ok {
+	if !ok && !s.inside {
 		// Who registers and unregisters without ever looking must not use up more
-		// and more. What the packets report, the next look finds again.
+		// and more. What the packets report, the next look finds again. A leader
+		// takes them itself, and would sleep through what is taken from it.
 		s.looked, _ = s.port.receive(s.looked, 0)
 		s.report(nil, s.looked, 0)
-		if s.signalled {
-			s.wake() // its packet may have been there
-		}
 		i, ok = s.port.allocate()
 	}
 	if !ok {
