@@ -209,8 +209,8 @@ func (p *afdPort) poll(i uint32) *afdPoll {
 	return &p.groups[i/groupSize].polls[i%groupSize]
 }
 
-// ask makes a request. It fails with WSAENOTSOCK if the number names no socket
-// any more.
+// ask makes a request. It fails with WSAENOTSOCK if the number names no socket any
+// more. wepoll and mio, too, take no other error for that.
 func (p *afdPort) ask(i uint32, interest uint32) error {
 	g, poll := p.groups[i/groupSize], p.poll(i)
 	poll.info = afdPollInfo{
@@ -390,20 +390,4 @@ func socketIoctl(socket windows.Handle, code uint32) (handle windows.Handle, err
 	err = windows.WSAIoctl(socket, code, nil, 0,
 		(*byte)(unsafe.Pointer(&handle)), uint32(unsafe.Sizeof(handle)), &n, nil, 0)
 	return handle, err
-}
-
-// notTheSockets reports whether an error of ask has nothing to do with the
-// socket: the system could do it with more memory, or somebody has closed a
-// handle of the selector's own.
-func notTheSockets(err error) bool {
-	se, ok := err.(*os.SyscallError)
-	if !ok {
-		return false
-	}
-	switch se.Err {
-	case windows.ERROR_INVALID_HANDLE, windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_NO_SYSTEM_RESOURCES,
-		windows.ERROR_NOT_ENOUGH_QUOTA, windows.ERROR_WORKING_SET_QUOTA, windows.ERROR_COMMITMENT_LIMIT:
-		return true
-	}
-	return false
 }

@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -204,11 +205,10 @@ func (s *IOCPSelector) askQueued() error {
 			continue // it was given up meanwhile
 		}
 		if p.owned && !p.pending { // it may be another registration's by now
-			if err := s.ask(i); notTheSockets(err) {
+			// What was closed while registered is asked for no more.
+			if err := s.ask(i); err != nil && !errors.Is(err, windows.WSAENOTSOCK) {
 				return err
 			}
-			// All other errors are of sockets that were closed while
-			// registered: they are asked for no more.
 		}
 		p.queued = false
 	}
@@ -254,12 +254,11 @@ func (s *IOCPSelector) report(dst []Ready, packets []overlappedEntry, look uint6
 			s.port.give(i)
 			continue
 		case p.look < look:
-			if err := s.ask(i); err == nil {
+			if s.ask(i) == nil {
 				asked = true
-			} else if notTheSockets(err) {
-				s.queue(i)
+				continue
 			}
-			continue
+			// The next look meets the error again.
 		case p.status.Status == windows.STATUS_CANCELLED, p.info.numberOfHandles == 0:
 			// The thread that asked has ended (seen under Wine), or it is nothing.
 		case p.status.Status>>30 == 3:
