@@ -65,13 +65,14 @@ type afdPoll struct {
 	info   afdPollInfo             // the kernel's
 	_      uint32                  // see afdPollInfoSize
 
-	fd      int
+	fd      int // 0 if it belongs to no registration
 	base    windows.Handle
 	events  EventMask // what is registered
-	owned   bool      // it belongs to a registration
 	pending bool      // its packet is still to come
 	queued  bool      // it is in the selector's list asks
 	look    uint64    // the look that asked last
+	group   *afdGroup
+	index   uint32
 }
 
 // An afdPollInfo is AFD_POLL_INFO with one AFD_POLL_HANDLE_INFO.
@@ -99,7 +100,23 @@ const (
 	afdLocalClose       = 0x020
 	afdAccept           = 0x080
 	afdConnectFail      = 0x100
+
+	afdFailed = afdAbort | afdConnectFail
 )
+
+// afdEvents has what the driver is asked for, and what it answers. A peer's
+// half-close lasts: with others than reading and EventHangup it would end every
+// poll for writing. AFD_POLL_CONNECT, which lasts as long as the connection, is not
+// asked for at all.
+var afdEvents = [...]struct {
+	event EventMask
+	bits  uint32
+}{
+	{EventRead, afdReceive | afdAccept | afdDisconnect | afdFailed},
+	{EventWrite, afdSend | afdFailed},
+	{EventPriority, afdReceiveExpedited | afdFailed},
+	{EventHangup, afdDisconnect | afdFailed},
+}
 
 // An overlappedEntry is OVERLAPPED_ENTRY, a packet.
 type overlappedEntry struct {
@@ -177,23 +194,25 @@ func (g *afdGroup) close() {
 	windows.CloseHandle(g.handle)
 }
 
-// allocate returns the index of a poll that was unused, if there is one.
-func (p *afdPort) allocate() (uint32, bool) {
+// allocate returns a poll that was unused, nil if there is none.
+func (p *afdPort) allocate() *afdPoll {
 	for ; p.room < len(p.groups); p.room++ {
 		if g := p.groups[p.room]; g.free != 0 {
 			k := bits.TrailingZeros32(g.free)
 			g.free &^= 1 << k
-			return uint32(p.room*groupSize + k), true
+			poll := &g.polls[k]
+			poll.group, poll.index = g, uint32(p.room*groupSize+k)
+			return poll
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // give makes a poll unused, and closes what is then needed no more, but for one
 // handle: who comes and goes must not open and close one each time.
-func (p *afdPort) give(i uint32) {
-	p.groups[i/groupSize].free |= 1 << (i % groupSize)
-	p.room = min(p.room, int(i/groupSize))
+func (p *afdPort) give(poll *afdPoll) {
+	poll.group.free |= 1 << (poll.index % groupSize)
+	p.room = min(p.room, int(poll.index/groupSize))
 	for n := len(p.groups); n > 1 && p.groups[n-1].free == allFree && p.groups[n-2].free == allFree; n-- {
 		p.groups[n-1].close()
 		p.groups[n-1] = nil
@@ -201,29 +220,25 @@ func (p *afdPort) give(i uint32) {
 	}
 }
 
-// poll returns a poll by its index, nil if there is none.
-func (p *afdPort) poll(i uint32) *afdPoll {
-	if int(i/groupSize) >= len(p.groups) {
-		return nil
-	}
-	return &p.groups[i/groupSize].polls[i%groupSize]
-}
+// poll returns a poll by its index.
+func (p *afdPort) poll(i uint32) *afdPoll { return &p.groups[i/groupSize].polls[i%groupSize] }
 
 // ask makes a request. It fails with WSAENOTSOCK if the number names no socket any
 // more. wepoll and mio, too, take no other error for that.
-func (p *afdPort) ask(i uint32, interest uint32) error {
-	g, poll := p.groups[i/groupSize], p.poll(i)
-	poll.info = afdPollInfo{
-		timeout:         1<<63 - 1,
-		numberOfHandles: 1,
-		handle:          poll.base,
-		events:          interest,
+func (p *afdPort) ask(poll *afdPoll, look uint64) error {
+	interest := uint32(afdLocalClose)
+	for _, of := range afdEvents {
+		if poll.events&of.event != 0 {
+			interest |= of.bits
+		}
 	}
+	poll.look = look
+	poll.info = afdPollInfo{timeout: 1<<63 - 1, numberOfHandles: 1, handle: poll.base, events: interest}
 	poll.status.Status = windows.STATUS_PENDING
 	status := windows.NTStatus(windows.STATUS_INVALID_HANDLE)
 	p.inFlight.Add(1)
 	if _, ours := drivers.Load(poll.base); !ours {
-		status = ntDeviceIoControlFile(g.handle, uintptr(i)+1, &poll.status,
+		status = ntDeviceIoControlFile(poll.group.handle, uintptr(poll.index)+1, &poll.status,
 			ioctlAfdPoll, unsafe.Pointer(&poll.info), afdPollInfoSize)
 	}
 	switch status {
@@ -234,18 +249,12 @@ func (p *afdPort) ask(i uint32, interest uint32) error {
 	p.inFlight.Add(-1)
 	switch status {
 	case windows.STATUS_INVALID_HANDLE, windows.STATUS_OBJECT_TYPE_MISMATCH:
-		if err := g.configure(); err != nil {
+		if err := poll.group.configure(); err != nil {
 			return err // somebody has closed the driver's handle
 		}
 		return os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK)
 	}
 	return os.NewSyscallError("NtDeviceIoControlFile", status.Errno())
-}
-
-// cancel takes a request back. Its packet comes in any case, and may have come
-// already (STATUS_NOT_FOUND).
-func (p *afdPort) cancel(i uint32) {
-	ntCancelIoFileEx(p.groups[i/groupSize].handle, &p.poll(i).status)
 }
 
 // receive takes packets. It returns the buffer, which has grown until not all of
@@ -254,8 +263,8 @@ func (p *afdPort) receive(buf []overlappedEntry, timeout time.Duration) ([]overl
 	for buf = slices.Grow(buf[:0], 8); ; timeout = 0 {
 		room := buf[len(buf):cap(buf)]
 		n, err := getQueuedCompletionStatusEx(p.handle, room, timeout)
-		for i := range room[:n] {
-			if room[i].key == pollKey {
+		for _, packet := range room[:n] {
+			if packet.key == pollKey {
 				p.inFlight.Add(-1)
 			}
 		}
