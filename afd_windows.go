@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"cmp"
 	"math/bits"
 	"os"
 	"slices"
@@ -155,15 +156,12 @@ var drivers sync.Map
 // createGroup makes room for more polls.
 func (p *afdPort) createGroup() error {
 	// A name below the device opens the driver without a socket.
-	name, err := windows.NewNTUnicodeString(`\Device\Afd\Selectors`)
-	if err != nil {
-		return err
-	}
+	name, _ := windows.NewNTUnicodeString(`\Device\Afd\Selectors`)
 	g := &afdGroup{free: allFree}
 	attributes := windows.OBJECT_ATTRIBUTES{ObjectName: name}
 	attributes.Length = uint32(unsafe.Sizeof(attributes))
 	var status windows.IO_STATUS_BLOCK
-	err = windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
+	err := windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, windows.FILE_OPEN, 0, 0, 0)
 	if err != nil {
 		return os.NewSyscallError("NtCreateFile", err.(windows.NTStatus).Errno())
@@ -234,9 +232,7 @@ func (p *afdPort) ask(poll *afdPoll, look uint64) error {
 	}
 	poll.look = look
 	poll.info = afdPollInfo{timeout: 1<<63 - 1, numberOfHandles: 1, handle: poll.base, events: interest}
-	poll.status.Status = windows.STATUS_PENDING
 	status := windows.NTStatus(windows.STATUS_INVALID_HANDLE)
-	p.inFlight.Add(1)
 	if _, ours := drivers.Load(poll.base); !ours {
 		status = ntDeviceIoControlFile(poll.group.handle, uintptr(poll.index)+1, &poll.status,
 			ioctlAfdPoll, unsafe.Pointer(&poll.info), afdPollInfoSize)
@@ -244,10 +240,8 @@ func (p *afdPort) ask(poll *afdPoll, look uint64) error {
 	switch status {
 	case 0, windows.STATUS_PENDING:
 		poll.pending = true
+		p.inFlight.Add(1)
 		return nil
-	}
-	p.inFlight.Add(-1)
-	switch status {
 	case windows.STATUS_INVALID_HANDLE, windows.STATUS_OBJECT_TYPE_MISMATCH:
 		if err := poll.group.configure(); err != nil {
 			return err // somebody has closed the driver's handle
@@ -328,12 +322,9 @@ func (t *portTimer) create() {
 	if timer == 0 {
 		return
 	}
-	status, _, _ := syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
-	if status != 0 {
-		windows.CloseHandle(windows.Handle(timer))
-		return
-	}
 	t.timer = windows.Handle(timer)
+	// If there is no memory for it, no wait will be tied to the timer.
+	syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
 }
 
 // arm makes a packet come to the port after d, and reports whether it will.
@@ -342,13 +333,8 @@ func (t *portTimer) arm(port windows.Handle, d time.Duration) bool {
 		return false
 	}
 	due := -ceil(d, 100) // negative is from now on, in units of 100 ns
-	ok, _, _ := syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
-	if ok == 0 {
-		return false
-	}
-	var signaled bool
-	status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer),
-		timerKey, 0, 0, 0, uintptr(unsafe.Pointer(&signaled)))
+	syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
+	status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer), timerKey, 0, 0, 0, 0)
 	// It fails where the packet of the last wait is still on its way.
 	return status == 0
 }
@@ -379,10 +365,7 @@ func baseSocket(socket windows.Handle) (windows.Handle, error) {
 		next, nextErr := socketIoctl(socket, sioBspHandlePoll)
 		if nextErr != nil || next == socket {
 			// Wine 10 has an error of its own for each kind of handle.
-			if err := checkOpen(socket); err != nil {
-				return 0, err
-			}
-			return 0, os.NewSyscallError("WSAIoctl", err)
+			return 0, cmp.Or(checkOpen(socket), os.NewSyscallError("WSAIoctl", err))
 		}
 		socket = next
 	}

@@ -37,34 +37,25 @@ type IOCPSelector struct {
 // with an [*os.SyscallError] if the system can't poll sockets that way, or is out
 // of memory.
 func NewIOCPSelector() (*IOCPSelector, error) {
-	if err := startWinsock(); err != nil {
+	socket, err := newSocket()
+	if err != nil {
 		return nil, err
 	}
+	defer windows.Closesocket(socket)
 	port, err := newPort()
 	if err != nil {
 		return nil, err
 	}
 	s := &IOCPSelector{port: port}
-	if err := s.probe(); err != nil {
+	// Whether the system takes a poll is found out by one.
+	e := entry{events: EventWrite}
+	if err := s.add(int(socket), &e); err != nil {
 		port.release()
 		return nil, err
 	}
+	s.remove(int(socket), &e)
 	s.init(s, port)
 	return s, nil
-}
-
-// probe tries a poll, to find out whether the system takes it.
-func (s *IOCPSelector) probe() error {
-	socket, err := newSocket()
-	if err != nil {
-		return err
-	}
-	defer windows.Closesocket(socket)
-	e := entry{events: EventWrite}
-	if err = s.add(int(socket), &e); err == nil {
-		s.remove(int(socket), &e)
-	}
-	return err
 }
 
 func (s *IOCPSelector) add(fd int, e *entry) error {

@@ -46,9 +46,6 @@ type selectSocket struct {
 // NewSelectSelector returns a selector that waits by winsock's select. It fails
 // with an [*os.SyscallError] if the system is out of memory.
 func NewSelectSelector() (*SelectSelector, error) {
-	if err := startWinsock(); err != nil {
-		return nil, err
-	}
 	waker, err := newSelfConnected()
 	if err != nil {
 		return nil, err

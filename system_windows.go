@@ -58,6 +58,9 @@ var startWinsock = sync.OnceValue(func() error {
 
 // newSocket returns a datagram socket.
 func newSocket() (windows.Handle, error) {
+	if err := startWinsock(); err != nil {
+		return windows.InvalidHandle, err
+	}
 	socket, err := windows.WSASocket(windows.AF_INET, windows.SOCK_DGRAM, 0, nil, 0,
 		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
 	return socket, os.NewSyscallError("WSASocket", err)
