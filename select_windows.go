@@ -33,7 +33,7 @@ type SelectSelector struct {
 	sockets []selectSocket
 
 	looking, waiting selectCall
-	hits             []*entry // empty but in collect
+	failed           bool // the waiting one
 }
 
 type selectSocket struct {
@@ -79,20 +79,10 @@ func newSelfConnected() (selfConnected, error) {
 	if err == nil {
 		err = os.NewSyscallError("connect", windows.Connect(socket, itself))
 	}
-	if err == nil {
-		err = setNonblock(socket)
-	}
 	if err != nil {
 		windows.Closesocket(socket)
 	}
 	return selfConnected{socket}, err
-}
-
-// receive takes a datagram, and reports whether there was one.
-func (w selfConnected) receive() bool {
-	var n, flags uint32
-	err := windows.WSARecv(w.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, &n, &flags, nil, nil)
-	return err == nil || err == windows.WSAEMSGSIZE
 }
 
 func (w selfConnected) release() { windows.Closesocket(w.socket) }
@@ -162,7 +152,6 @@ func (f fdSet) members() []windows.Handle { return f[1:][:uint32(f[0])] }
 type selectCall struct {
 	read, write, except fdSet
 	since               uint64 // the core's changes when they were filled
-	failed              bool   // it found a closed socket
 }
 
 // fill puts what is watched into the lists.
@@ -188,18 +177,18 @@ func (s *SelectSelector) fill(c *selectCall) {
 // look tries again without the sockets that were closed while registered. One may
 // be open again by then, as another socket, so that none is found: ten times in a
 // row that is no chance, but the waker that somebody has closed.
-func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
+func (s *SelectSelector) look(dst []Ready) (_ []Ready, err error) {
 	for range 10 {
 		s.fill(&s.looking)
-		if err := s.looking.call(0); err != nil {
-			return dst, err
-		}
-		if !s.looking.failed {
+		err = s.looking.call(0)
+		if err == nil {
 			return s.collect(dst, &s.looking), nil
+		} else if !errors.Is(err, windows.WSAENOTSOCK) {
+			break
 		}
 		s.dropClosed()
 	}
-	return dst, os.NewSyscallError("select", windows.WSAENOTSOCK)
+	return dst, err
 }
 
 func (s *SelectSelector) prepare() error {
@@ -209,34 +198,27 @@ func (s *SelectSelector) prepare() error {
 
 // It never says that the time is over: the system counts from its last tick.
 func (s *SelectSelector) wait(timeout time.Duration) (over bool, err error) {
-	return false, s.waiting.call(timeout)
+	s.failed = s.waiting.call(timeout) != nil
+	return false, nil
 }
 
 func (s *SelectSelector) take(dst []Ready) ([]Ready, error) {
-	if s.waiting.failed {
-		return s.look(dst)
+	if s.failed {
+		return s.look(dst) // it finds the closed socket, or fails as well
 	}
 	return s.collect(dst, &s.waiting), nil
 }
 
 // collect appends to dst what a call has found.
 func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
-	hits := s.hits[:0]
 	hit := func(socket windows.Handle, events EventMask) {
-		e := s.table.find(int(socket))
-		if e == nil || e.gen > c.since || e.pos == 0 {
-			return
+		if e := s.table.find(int(socket)); e != nil && e.gen <= c.since {
+			s.sockets[e.pos].found |= events
 		}
-		if s.sockets[e.pos].found == 0 {
-			hits = append(hits, e)
-		}
-		s.sockets[e.pos].found |= events
 	}
 	for _, socket := range c.read.members() {
 		if socket == s.waker.socket {
-			for s.waker.receive() {
-			}
-			continue
+			tryRead(int(socket), make([]byte, 1), false)
 		}
 		hit(socket, EventRead)
 	}
@@ -250,23 +232,24 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
 		}
 		hit(socket, events)
 	}
-	for _, e := range hits {
-		socket := &s.sockets[e.pos]
-		mask := socket.found & e.events
+	for i := 1; i < len(s.sockets); i++ {
+		socket := &s.sockets[i]
+		if socket.found == 0 {
+			continue
+		}
+		mask := socket.found & socket.events
 		socket.found = 0
 		switch {
 		case c == &s.waiting && checkOpen(socket.fd) != nil:
 			// Wine reports as readable what was closed during the wait. The next
 			// look finds it.
 		case mask != 0:
-			dst = append(dst, Ready{e.key, mask})
+			dst = append(dst, Ready{s.table.find(int(socket.fd)).key, mask})
 		default:
 			// It was unconnected when it came, and has urgent data by now.
 			socket.except = false
 		}
 	}
-	clear(hits)
-	s.hits = hits
 	return dst
 }
 
@@ -281,9 +264,8 @@ func (s *SelectSelector) dropClosed() {
 }
 
 func (s *SelectSelector) wake() error {
-	// Not a send by package syscall: that has none without an address.
-	err := windows.WSASend(s.waker.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
-	return os.NewSyscallError("WSASend", err)
+	_, err := tryWrite(int(s.waker.socket), make([]byte, 1), false)
+	return err
 }
 
 // drain has nothing to do: who finds the waker readable takes the datagram. One
@@ -295,8 +277,7 @@ var procSelect = windows.NewLazySystemDLL("ws2_32.dll").NewProc("select")
 // A timeval is struct timeval: its longs have 32 bits on 64 bit, too.
 type timeval struct{ sec, usec int32 }
 
-// call is select. A negative timeout never ends. It finds nothing if a socket is
-// closed.
+// call is select. A negative timeout never ends.
 func (c *selectCall) call(timeout time.Duration) error {
 	var limit *timeval
 	if timeout == 0 {
@@ -307,8 +288,7 @@ func (c *selectCall) call(timeout time.Duration) error {
 	}
 	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&c.read[0])), uintptr(unsafe.Pointer(&c.write[0])),
 		uintptr(unsafe.Pointer(&c.except[0])), uintptr(unsafe.Pointer(limit)))
-	c.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
-	if int32(n) < 0 && !c.failed {
+	if int32(n) < 0 {
 		return os.NewSyscallError("select", err)
 	}
 	return nil
