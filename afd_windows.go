@@ -42,7 +42,7 @@ type afdPort struct {
 	handle   windows.Handle // constant
 	timer    portTimer      // of who waits
 	groups   []*afdGroup
-	room     int          // the groups before this one are full
+	room     int          // the first group with an unused poll, len(groups) if there is none
 	inFlight atomic.Int64 // requests whose packet nobody has taken yet
 }
 
@@ -192,18 +192,24 @@ func (g *afdGroup) close() {
 	windows.CloseHandle(g.handle)
 }
 
-// allocate returns a poll that was unused, nil if there is none.
-func (p *afdPort) allocate() *afdPoll {
-	for ; p.room < len(p.groups); p.room++ {
-		if g := p.groups[p.room]; g.free != 0 {
-			k := bits.TrailingZeros32(g.free)
-			g.free &^= 1 << k
-			poll := &g.polls[k]
-			poll.group, poll.index = g, uint32(p.room*groupSize+k)
-			return poll
+// full reports whether no poll is unused.
+func (p *afdPort) full() bool { return p.room == len(p.groups) }
+
+// allocate returns a poll that was unused.
+func (p *afdPort) allocate() (*afdPoll, error) {
+	if p.full() {
+		if err := p.createGroup(); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	g := p.groups[p.room]
+	k := bits.TrailingZeros32(g.free)
+	g.free &^= 1 << k
+	g.polls[k].group, g.polls[k].index = g, uint32(p.room*groupSize+k)
+	for !p.full() && p.groups[p.room].free == 0 {
+		p.room++
+	}
+	return &g.polls[k], nil
 }
 
 // give makes a poll unused, and closes what is then needed no more, but for one

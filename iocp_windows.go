@@ -63,7 +63,14 @@ func (s *IOCPSelector) add(fd int, e *entry) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.allocate()
+	if s.port.full() && !s.inside {
+		// Who registers and unregisters without ever looking must not use up more
+		// and more. What the packets report, the next look finds again. A leader
+		// takes them itself, and would sleep through what is taken from it.
+		s.looked, _ = s.port.receive(s.looked, 0)
+		s.report(nil, s.looked, 0)
+	}
+	p, err := s.port.allocate()
 	if err != nil {
 		return err
 	}
@@ -86,39 +93,17 @@ func (s *IOCPSelector) remove(_ int, e *entry) {
 	p := s.port.poll(e.pos)
 	p.fd = 0
 	if p.pending {
-		// Its packet gives it back. That comes in any case, and may have come
-		// already (STATUS_NOT_FOUND).
-		ntCancelIoFileEx(p.group.handle, &p.status)
+		ntCancelIoFileEx(p.group.handle, &p.status) // its packet, which comes in any case, gives it back
 	} else {
 		s.port.give(p)
 	}
-}
-
-// allocate returns an unused poll.
-func (s *IOCPSelector) allocate() (*afdPoll, error) {
-	p := s.port.allocate()
-	if p == nil && !s.inside {
-		// Who registers and unregisters without ever looking must not use up more
-		// and more. What the packets report, the next look finds again. A leader
-		// takes them itself, and would sleep through what is taken from it.
-		s.looked, _ = s.port.receive(s.looked, 0)
-		s.report(nil, s.looked, 0)
-		p = s.port.allocate()
-	}
-	if p == nil {
-		if err := s.port.createGroup(); err != nil {
-			return nil, err
-		}
-		p = s.port.allocate()
-	}
-	return p, nil
 }
 
 // look asks for what was reported, and takes the packets. What an older request
 // tells may be over, so that is asked again.
 func (s *IOCPSelector) look(dst []Ready) (_ []Ready, err error) {
 	s.looks++
-	if err := s.askQueued(); err != nil {
+	if err := s.prepare(); err != nil {
 		return dst, err
 	}
 	for more := true; more; {
@@ -130,15 +115,13 @@ func (s *IOCPSelector) look(dst []Ready) (_ []Ready, err error) {
 	if s.inside {
 		// The leader would sleep through what comes next. An error comes again at
 		// the next look.
-		s.askQueued()
+		s.prepare()
 	}
 	return dst, nil
 }
 
-func (s *IOCPSelector) prepare() error { return s.askQueued() }
-
-// askQueued asks for all that is queued, or leaves it there if that can't be done.
-func (s *IOCPSelector) askQueued() error {
+// prepare asks for all that is queued, or leaves it there if that can't be done.
+func (s *IOCPSelector) prepare() error {
 	for _, p := range s.asks {
 		if p.fd != 0 && !p.pending { // it may be unused, or another registration's by now
 			// What was closed while registered is asked for no more.
@@ -153,7 +136,6 @@ func (s *IOCPSelector) askQueued() error {
 	return nil
 }
 
-// It never says that the time is over: the system counts from its last tick.
 func (s *IOCPSelector) wait(timeout time.Duration) (over bool, err error) {
 	armed := timeout > 0 && s.port.timer.arm(s.port.handle, timeout)
 	s.arrived, err = s.port.receive(s.arrived, timeout)

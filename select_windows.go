@@ -196,7 +196,6 @@ func (s *SelectSelector) prepare() error {
 	return nil
 }
 
-// It never says that the time is over: the system counts from its last tick.
 func (s *SelectSelector) wait(timeout time.Duration) (over bool, err error) {
 	s.failed = s.waiting.call(timeout) != nil
 	return false, nil

@@ -25,7 +25,7 @@ const (
 	hasSelectors  = true
 	errWouldBlock = windows.WSAEWOULDBLOCK
 
-	endsEarly = false // a wait never says that its time is over
+	endsEarly = false // a wait never says that its time is over: it counts from the last tick
 )
 
 // slotShift makes a slot in the table of a socket handle: handles are multiples
