@@ -23,17 +23,17 @@ import (
 // No manual describes them; winsock's own select and WSAPoll are made of them,
 // and libraries live on them (libuv, wepoll, mio). This is how they are used:
 //
-//   - A request is for one socket and for once. Whoever was reported is asked
-//     for again by the next look, whose request ends at once if the socket is
-//     still ready. So looks are level-triggered.
+//   - A request is for one socket and for once. The next look asks again for what
+//     was reported, and is answered at once if the socket is still ready. So looks
+//     are level-triggered.
 //   - When a request has ended, a packet that names it comes through the port.
-//     Until then the kernel may write to the request's memory, whatever
-//     happened to the registration, the selector and the socket meanwhile.
+//     Until then the kernel may write to the request's memory, whatever happened
+//     to the registration, the selector and the socket meanwhile.
 //   - Two requests of one port for one socket disturb each other (trio#52,
 //     wepoll#35), so there is one for each registration. A change cancels it and
-//     makes another one, in memory of its own. Only the packet of a cancelled
-//     request comes later: the driver has given it up when the call returns. mio
-//     and trio live on that as well.
+//     makes another one, in memory of its own. The driver has given up a cancelled
+//     request when the call returns (mio and trio live on that as well), but its
+//     packet comes later.
 
 // An afdPort is a completion port, with all that comes through it: the requests
 // and the handles that they are made by. It is what the system has given to an
@@ -42,7 +42,7 @@ type afdPort struct {
 	handle   windows.Handle // constant
 	timer    portTimer      // of who waits
 	groups   []*afdGroup
-	room     int          // the first group with an unused poll, len(groups) if there is none
+	room     int          // the first group with an unused poll; len(groups) if all are full
 	inFlight atomic.Int64 // requests whose packet nobody has taken yet
 }
 
@@ -106,9 +106,9 @@ const (
 )
 
 // afdEvents has what the driver is asked for, and what it answers. A peer's
-// half-close lasts: with others than reading and EventHangup it would end every
-// poll for writing. AFD_POLL_CONNECT, which lasts as long as the connection, is not
-// asked for at all.
+// half-close lasts, and would end every poll for writing: it is asked for together
+// with reading and EventHangup alone. AFD_POLL_CONNECT lasts as long as the
+// connection, and is not asked for at all.
 var afdEvents = [...]struct {
 	event EventMask
 	bits  uint32
@@ -142,24 +142,21 @@ func newPort() (*afdPort, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("CreateIoCompletionPort", err)
 	}
-	p := &afdPort{handle: handle}
-	p.timer.create()
-	return p, nil
+	return &afdPort{handle: handle, timer: newPortTimer()}, nil
 }
 
 // drivers has the handles of the socket driver that are open in this process. A
 // request about one of them, by the number of a socket that was closed while
-// registered, ends Wine's server (an assertion in set_fd_events), and with it all
-// programs there.
+// registered, ends Wine's server (an assertion in set_fd_events).
 var drivers sync.Map
 
 // createGroup makes room for more polls.
 func (p *afdPort) createGroup() error {
 	// A name below the device opens the driver without a socket.
 	name, _ := windows.NewNTUnicodeString(`\Device\Afd\Selectors`)
-	g := &afdGroup{free: allFree}
 	attributes := windows.OBJECT_ATTRIBUTES{ObjectName: name}
 	attributes.Length = uint32(unsafe.Sizeof(attributes))
+	g := &afdGroup{free: allFree}
 	var status windows.IO_STATUS_BLOCK
 	err := windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, windows.FILE_OPEN, 0, 0, 0)
@@ -168,10 +165,7 @@ func (p *afdPort) createGroup() error {
 	}
 	drivers.Store(g.handle, nil)
 	_, err = windows.CreateIoCompletionPort(g.handle, p.handle, pollKey, 0)
-	err = os.NewSyscallError("CreateIoCompletionPort", err)
-	if err == nil {
-		err = g.configure()
-	}
+	err = cmp.Or(os.NewSyscallError("CreateIoCompletionPort", err), g.configure())
 	if err != nil {
 		g.close()
 		return err
@@ -219,8 +213,7 @@ func (p *afdPort) give(poll *afdPoll) {
 	p.room = min(p.room, int(poll.index/groupSize))
 	for n := len(p.groups); n > 1 && p.groups[n-1].free == allFree && p.groups[n-2].free == allFree; n-- {
 		p.groups[n-1].close()
-		p.groups[n-1] = nil
-		p.groups = p.groups[:n-1]
+		p.groups = slices.Delete(p.groups, n-1, n)
 	}
 }
 
@@ -249,10 +242,8 @@ func (p *afdPort) ask(poll *afdPoll, look uint64) error {
 		p.inFlight.Add(1)
 		return nil
 	case windows.STATUS_INVALID_HANDLE, windows.STATUS_OBJECT_TYPE_MISMATCH:
-		if err := poll.group.configure(); err != nil {
-			return err // somebody has closed the driver's handle
-		}
-		return os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK)
+		// Unless somebody has closed the driver's handle.
+		return cmp.Or(poll.group.configure(), os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK))
 	}
 	return os.NewSyscallError("NtDeviceIoControlFile", status.Errno())
 }
@@ -286,8 +277,7 @@ func (p *afdPort) release() {
 	}
 	for p.inFlight.Load() > 0 {
 		// A packet goes by way of the thread that made the request: the kernel
-		// interrupts that one for it. If one is missing, which nobody has seen,
-		// the memory is given up rather than given back.
+		// interrupts that one for it. Nobody has seen that one is missing.
 		if packets, err := p.receive(nil, 100*time.Millisecond); err != nil || len(packets) == 0 {
 			abandoned.Store(p, p.groups)
 			break
@@ -314,23 +304,19 @@ type portTimer struct {
 	packet windows.Handle // a wait completion packet, which ties the timer to the port
 }
 
-const (
-	highResolution = 0x2                     // CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, from Windows 10 1803 on
-	timerAccess    = windows.SYNCHRONIZE | 3 // and TIMER_QUERY_STATE, TIMER_MODIFY_STATE
-)
-
-// create makes the timer if the system has such.
-func (t *portTimer) create() {
+func newPortTimer() (t portTimer) {
 	if createWaitPacket.Find() != nil {
-		return
+		return t
 	}
-	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, highResolution, timerAccess)
-	if timer == 0 {
-		return
+	// 2 is CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, from Windows 10 1803 on, and 3 is
+	// TIMER_QUERY_STATE and TIMER_MODIFY_STATE.
+	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, 2, windows.SYNCHRONIZE|3)
+	if timer != 0 {
+		t.timer = windows.Handle(timer)
+		// If there is no memory for it, no wait will be tied to the timer.
+		syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
 	}
-	t.timer = windows.Handle(timer)
-	// If there is no memory for it, no wait will be tied to the timer.
-	syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
+	return t
 }
 
 // arm makes a packet come to the port after d, and reports whether it will.
@@ -340,7 +326,8 @@ func (t *portTimer) arm(port windows.Handle, d time.Duration) bool {
 	}
 	due := -ceil(d, 100) // negative is from now on, in units of 100 ns
 	syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
-	status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer), timerKey, 0, 0, 0, 0)
+	status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer),
+		timerKey, 0, 0, 0, 0)
 	// It fails where the packet of the last wait is still on its way.
 	return status == 0
 }
@@ -361,20 +348,18 @@ func (t *portTimer) close() {
 // provider may have put one of its own before it. It fails with WSAENOTSOCK for
 // what is no open socket, but on Wine 8, which takes any handle.
 func baseSocket(socket windows.Handle) (windows.Handle, error) {
-	for {
-		base, err := socketIoctl(socket, sioBaseHandle)
-		if err == nil {
-			return base, nil
-		}
-		// Some providers refuse that, in order to stay in the way, and yet
-		// tell the next one down for polling (wepoll, trio and mio met them).
-		next, nextErr := socketIoctl(socket, sioBspHandlePoll)
-		if nextErr != nil || next == socket {
-			// Wine 10 has an error of its own for each kind of handle.
-			return 0, cmp.Or(checkOpen(socket), os.NewSyscallError("WSAIoctl", err))
-		}
-		socket = next
+	base, err := socketIoctl(socket, sioBaseHandle)
+	if err == nil {
+		return base, nil
 	}
+	// Some providers refuse that, in order to stay in the way, and yet tell the
+	// next one down for polling (wepoll, trio and mio met them).
+	next, refused := socketIoctl(socket, sioBspHandlePoll)
+	if refused == nil && next != socket {
+		return baseSocket(next)
+	}
+	// Wine 10 has an error of its own for each kind of handle.
+	return 0, cmp.Or(checkOpen(socket), os.NewSyscallError("WSAIoctl", err))
 }
 
 const (

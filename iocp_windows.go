@@ -89,11 +89,12 @@ func (s *IOCPSelector) modify(fd int, _ EventMask, e *entry) error {
 	return s.add(fd, e)
 }
 
+// remove leaves what is pending to its packet, which comes in any case.
 func (s *IOCPSelector) remove(_ int, e *entry) {
 	p := s.port.poll(e.pos)
 	p.fd = 0
 	if p.pending {
-		ntCancelIoFileEx(p.group.handle, &p.status) // its packet, which comes in any case, gives it back
+		ntCancelIoFileEx(p.group.handle, &p.status)
 	} else {
 		s.port.give(p)
 	}

@@ -27,9 +27,8 @@ type SelectSelector struct {
 	core
 	waker selfConnected
 
-	// sockets is what is watched: the waker, then what is registered, without
-	// what was found closed. An entry's pos is its index here, 0 if it has
-	// none.
+	// sockets is what is watched: the waker, then what is registered, without what
+	// was found closed. An entry's pos is its index here, 0 if it has none.
 	sockets []selectSocket
 
 	looking, waiting selectCall
@@ -66,8 +65,8 @@ func newSelfConnected() (selfConnected, error) {
 	if err != nil {
 		return selfConnected{}, err
 	}
-	// Else another process of the user's could share the port.
-	err = os.NewSyscallError("setsockopt", windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1))
+	// SO_EXCLUSIVEADDRUSE: else another process of the user's could share the port.
+	err = os.NewSyscallError("setsockopt", windows.SetsockoptInt(socket, windows.SOL_SOCKET, ^windows.SO_REUSEADDR, 1))
 	if err == nil {
 		err = os.NewSyscallError("bind", windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	}
@@ -86,9 +85,6 @@ func newSelfConnected() (selfConnected, error) {
 }
 
 func (w selfConnected) release() { windows.Closesocket(w.socket) }
-
-// soExclusiveAddrUse is SO_EXCLUSIVEADDRUSE of winsock2.h.
-const soExclusiveAddrUse = ^windows.SO_REUSEADDR
 
 // isConnected reports whether a socket has a peer. It leaves the socket's
 // error (SO_ERROR) to the caller, who can't get it twice.
@@ -124,24 +120,20 @@ func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
 
 // remove puts the last socket into the place of the one that goes.
 func (s *SelectSelector) remove(_ int, e *entry) {
-	i := int(e.pos)
-	if i == 0 {
+	if e.pos == 0 {
 		return
 	}
-	last := len(s.sockets) - 1
-	if i < last {
-		s.sockets[i] = s.sockets[last]
-		s.table.find(int(s.sockets[i].fd)).pos = e.pos
-	}
-	s.sockets = s.sockets[:last]
+	n := len(s.sockets) - 1
+	last := s.sockets[n]
+	s.sockets[e.pos] = last
+	s.table.find(int(last.fd)).pos = e.pos
+	s.sockets = s.sockets[:n]
 	e.pos = 0
 }
 
 // An fdSet is winsock's fd_set: how many there are, and the sockets. The count
 // is 32 bits wide and, on 64 bit, padded to the width of a socket.
 type fdSet []windows.Handle
-
-func (f *fdSet) clear() { *f = append((*f)[:0], 0) }
 
 func (f *fdSet) add(socket windows.Handle) { *f = append(*f, socket); (*f)[0]++ }
 
@@ -157,11 +149,10 @@ type selectCall struct {
 // fill puts what is watched into the lists.
 func (s *SelectSelector) fill(c *selectCall) {
 	c.since = s.changes
-	c.read.clear()
-	c.write.clear()
-	c.except.clear()
-	for i := range s.sockets {
-		socket := &s.sockets[i]
+	c.read = append(c.read[:0], 0)
+	c.write = append(c.write[:0], 0)
+	c.except = append(c.except[:0], 0)
+	for _, socket := range s.sockets {
 		if socket.events&EventRead != 0 {
 			c.read.add(socket.fd)
 		}
@@ -278,12 +269,10 @@ type timeval struct{ sec, usec int32 }
 
 // call is select. A negative timeout never ends.
 func (c *selectCall) call(timeout time.Duration) error {
-	var limit *timeval
-	if timeout == 0 {
-		limit = new(timeval)
-	} else if timeout > 0 {
-		us := ceil(timeout, time.Microsecond)
-		limit = &timeval{int32(us / 1e6), int32(us % 1e6)}
+	us := ceil(timeout, time.Microsecond)
+	limit := &timeval{int32(us / 1e6), int32(us % 1e6)}
+	if timeout < 0 {
+		limit = nil
 	}
 	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&c.read[0])), uintptr(unsafe.Pointer(&c.write[0])),
 		uintptr(unsafe.Pointer(&c.except[0])), uintptr(unsafe.Pointer(limit)))

@@ -158,11 +158,9 @@ func ntCancelIoFileEx(file windows.Handle, request *windows.IO_STATUS_BLOCK) {
 // getQueuedCompletionStatusEx returns the number of packets, 0 when the timeout
 // is over. A negative timeout never ends.
 func getQueuedCompletionStatusEx(port windows.Handle, packets []overlappedEntry, timeout time.Duration) (int, error) {
-	ms := uintptr(windows.INFINITE)
-	if timeout == 0 {
-		ms = 0
-	} else if timeout > 0 {
-		ms = uintptr(ceil(timeout, time.Millisecond))
+	ms := uintptr(ceil(timeout, time.Millisecond))
+	if timeout < 0 {
+		ms = windows.INFINITE
 	}
 	var n uint32
 	ok, _, err := syscall.SyscallN(procGetQueuedCompletionStatusEx.Addr(), uintptr(port), uintptr(unsafe.Pointer(&packets[0])),
