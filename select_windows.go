@@ -254,8 +254,9 @@ func (s *SelectSelector) dropClosed() {
 }
 
 func (s *SelectSelector) wake() error {
-	_, err := tryWrite(int(s.waker.socket), make([]byte, 1), false)
-	return err
+	// It doesn't block: the first datagram fits, and the first tryRead sets the mode.
+	err := windows.WSASend(s.waker.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
+	return os.NewSyscallError("WSASend", err)
 }
 
 // drain has nothing to do: who finds the waker readable takes the datagram. One
