@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"cmp"
 	"math/bits"
 	"os"
 	"slices"
@@ -22,17 +23,17 @@ import (
 // No manual describes them; winsock's own select and WSAPoll are made of them,
 // and libraries live on them (libuv, wepoll, mio). This is how they are used:
 //
-//   - A request is for one socket and for once. Whoever was reported is asked
-//     for again by the next look, whose request ends at once if the socket is
-//     still ready. So looks are level-triggered.
+//   - A request is for one socket and for once. The next look asks again for what
+//     was reported, and is answered at once if the socket is still ready. So looks
+//     are level-triggered.
 //   - When a request has ended, a packet that names it comes through the port.
-//     Until then the kernel may write to the request's memory, whatever
-//     happened to the registration, the selector and the socket meanwhile.
+//     Until then the kernel may write to the request's memory, whatever happened
+//     to the registration, the selector and the socket meanwhile.
 //   - Two requests of one port for one socket disturb each other (trio#52,
 //     wepoll#35), so there is one for each registration. A change cancels it and
-//     makes another one, in memory of its own. Only the packet of a cancelled
-//     request comes later: the driver has given it up when the call returns. mio
-//     and trio live on that as well.
+//     makes another one, in memory of its own. The driver has given up a cancelled
+//     request when the call returns (mio and trio live on that as well), but its
+//     packet comes later.
 
 // An afdPort is a completion port, with all that comes through it: the requests
 // and the handles that they are made by. It is what the system has given to an
@@ -41,7 +42,7 @@ type afdPort struct {
 	handle   windows.Handle // constant
 	timer    portTimer      // of who waits
 	groups   []*afdGroup
-	room     int          // the groups before this one are full
+	room     int          // the first group with an unused poll; len(groups) if all are full
 	inFlight atomic.Int64 // requests whose packet nobody has taken yet
 }
 
@@ -65,13 +66,14 @@ type afdPoll struct {
 	info   afdPollInfo             // the kernel's
 	_      uint32                  // see afdPollInfoSize
 
-	fd      int
+	fd      int // 0 if it belongs to no registration
 	base    windows.Handle
 	events  EventMask // what is registered
-	owned   bool      // it belongs to a registration
 	pending bool      // its packet is still to come
 	queued  bool      // it is in the selector's list asks
 	look    uint64    // the look that asked last
+	group   *afdGroup
+	index   uint32
 }
 
 // An afdPollInfo is AFD_POLL_INFO with one AFD_POLL_HANDLE_INFO.
@@ -99,7 +101,23 @@ const (
 	afdLocalClose       = 0x020
 	afdAccept           = 0x080
 	afdConnectFail      = 0x100
+
+	afdFailed = afdAbort | afdConnectFail
 )
+
+// afdEvents has what the driver is asked for, and what it answers. A peer's
+// half-close lasts, and would end every poll for writing: it is asked for together
+// with reading and EventHangup alone. AFD_POLL_CONNECT lasts as long as the
+// connection, and is not asked for at all.
+var afdEvents = [...]struct {
+	event EventMask
+	bits  uint32
+}{
+	{EventRead, afdReceive | afdAccept | afdDisconnect | afdFailed},
+	{EventWrite, afdSend | afdFailed},
+	{EventPriority, afdReceiveExpedited | afdFailed},
+	{EventHangup, afdDisconnect | afdFailed},
+}
 
 // An overlappedEntry is OVERLAPPED_ENTRY, a packet.
 type overlappedEntry struct {
@@ -124,39 +142,30 @@ func newPort() (*afdPort, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("CreateIoCompletionPort", err)
 	}
-	p := &afdPort{handle: handle}
-	p.timer.create()
-	return p, nil
+	return &afdPort{handle: handle, timer: newPortTimer()}, nil
 }
 
 // drivers has the handles of the socket driver that are open in this process. A
 // request about one of them, by the number of a socket that was closed while
-// registered, ends Wine's server (an assertion in set_fd_events), and with it all
-// programs there.
+// registered, ends Wine's server (an assertion in set_fd_events).
 var drivers sync.Map
 
 // createGroup makes room for more polls.
 func (p *afdPort) createGroup() error {
 	// A name below the device opens the driver without a socket.
-	name, err := windows.NewNTUnicodeString(`\Device\Afd\Selectors`)
-	if err != nil {
-		return err
-	}
-	g := &afdGroup{free: allFree}
+	name, _ := windows.NewNTUnicodeString(`\Device\Afd\Selectors`)
 	attributes := windows.OBJECT_ATTRIBUTES{ObjectName: name}
 	attributes.Length = uint32(unsafe.Sizeof(attributes))
+	g := &afdGroup{free: allFree}
 	var status windows.IO_STATUS_BLOCK
-	err = windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
+	err := windows.NtCreateFile(&g.handle, windows.SYNCHRONIZE, &attributes, &status, nil, 0,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, windows.FILE_OPEN, 0, 0, 0)
 	if err != nil {
 		return os.NewSyscallError("NtCreateFile", err.(windows.NTStatus).Errno())
 	}
 	drivers.Store(g.handle, nil)
 	_, err = windows.CreateIoCompletionPort(g.handle, p.handle, pollKey, 0)
-	err = os.NewSyscallError("CreateIoCompletionPort", err)
-	if err == nil {
-		err = g.configure()
-	}
+	err = cmp.Or(os.NewSyscallError("CreateIoCompletionPort", err), g.configure())
 	if err != nil {
 		g.close()
 		return err
@@ -177,75 +186,66 @@ func (g *afdGroup) close() {
 	windows.CloseHandle(g.handle)
 }
 
-// allocate returns the index of a poll that was unused, if there is one.
-func (p *afdPort) allocate() (uint32, bool) {
-	for ; p.room < len(p.groups); p.room++ {
-		if g := p.groups[p.room]; g.free != 0 {
-			k := bits.TrailingZeros32(g.free)
-			g.free &^= 1 << k
-			return uint32(p.room*groupSize + k), true
+// full reports whether no poll is unused.
+func (p *afdPort) full() bool { return p.room == len(p.groups) }
+
+// allocate returns a poll that was unused.
+func (p *afdPort) allocate() (*afdPoll, error) {
+	if p.full() {
+		if err := p.createGroup(); err != nil {
+			return nil, err
 		}
 	}
-	return 0, false
+	g := p.groups[p.room]
+	k := bits.TrailingZeros32(g.free)
+	g.free &^= 1 << k
+	g.polls[k].group, g.polls[k].index = g, uint32(p.room*groupSize+k)
+	for !p.full() && p.groups[p.room].free == 0 {
+		p.room++
+	}
+	return &g.polls[k], nil
 }
 
 // give makes a poll unused, and closes what is then needed no more, but for one
 // handle: who comes and goes must not open and close one each time.
-func (p *afdPort) give(i uint32) {
-	p.groups[i/groupSize].free |= 1 << (i % groupSize)
-	p.room = min(p.room, int(i/groupSize))
+func (p *afdPort) give(poll *afdPoll) {
+	poll.group.free |= 1 << (poll.index % groupSize)
+	p.room = min(p.room, int(poll.index/groupSize))
 	for n := len(p.groups); n > 1 && p.groups[n-1].free == allFree && p.groups[n-2].free == allFree; n-- {
 		p.groups[n-1].close()
-		p.groups[n-1] = nil
-		p.groups = p.groups[:n-1]
+		p.groups = slices.Delete(p.groups, n-1, n)
 	}
 }
 
-// poll returns a poll by its index, nil if there is none.
-func (p *afdPort) poll(i uint32) *afdPoll {
-	if int(i/groupSize) >= len(p.groups) {
-		return nil
-	}
-	return &p.groups[i/groupSize].polls[i%groupSize]
-}
+// poll returns a poll by its index.
+func (p *afdPort) poll(i uint32) *afdPoll { return &p.groups[i/groupSize].polls[i%groupSize] }
 
-// ask makes a request. It fails with WSAENOTSOCK if the number names no socket
-// any more.
-func (p *afdPort) ask(i uint32, interest uint32) error {
-	g, poll := p.groups[i/groupSize], p.poll(i)
-	poll.info = afdPollInfo{
-		timeout:         1<<63 - 1,
-		numberOfHandles: 1,
-		handle:          poll.base,
-		events:          interest,
+// ask makes a request. It fails with WSAENOTSOCK if the number names no socket any
+// more. wepoll and mio, too, take no other error for that.
+func (p *afdPort) ask(poll *afdPoll, look uint64) error {
+	interest := uint32(afdLocalClose)
+	for _, of := range afdEvents {
+		if poll.events&of.event != 0 {
+			interest |= of.bits
+		}
 	}
-	poll.status.Status = windows.STATUS_PENDING
+	poll.look = look
+	poll.info = afdPollInfo{timeout: 1<<63 - 1, numberOfHandles: 1, handle: poll.base, events: interest}
 	status := windows.NTStatus(windows.STATUS_INVALID_HANDLE)
-	p.inFlight.Add(1)
 	if _, ours := drivers.Load(poll.base); !ours {
-		status = ntDeviceIoControlFile(g.handle, uintptr(i)+1, &poll.status,
+		status = ntDeviceIoControlFile(poll.group.handle, uintptr(poll.index)+1, &poll.status,
 			ioctlAfdPoll, unsafe.Pointer(&poll.info), afdPollInfoSize)
 	}
 	switch status {
 	case 0, windows.STATUS_PENDING:
 		poll.pending = true
+		p.inFlight.Add(1)
 		return nil
-	}
-	p.inFlight.Add(-1)
-	switch status {
 	case windows.STATUS_INVALID_HANDLE, windows.STATUS_OBJECT_TYPE_MISMATCH:
-		if err := g.configure(); err != nil {
-			return err // somebody has closed the driver's handle
-		}
-		return os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK)
+		// Unless somebody has closed the driver's handle.
+		return cmp.Or(poll.group.configure(), os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK))
 	}
 	return os.NewSyscallError("NtDeviceIoControlFile", status.Errno())
-}
-
-// cancel takes a request back. Its packet comes in any case, and may have come
-// already (STATUS_NOT_FOUND).
-func (p *afdPort) cancel(i uint32) {
-	ntCancelIoFileEx(p.groups[i/groupSize].handle, &p.poll(i).status)
 }
 
 // receive takes packets. It returns the buffer, which has grown until not all of
@@ -254,8 +254,8 @@ func (p *afdPort) receive(buf []overlappedEntry, timeout time.Duration) ([]overl
 	for buf = slices.Grow(buf[:0], 8); ; timeout = 0 {
 		room := buf[len(buf):cap(buf)]
 		n, err := getQueuedCompletionStatusEx(p.handle, room, timeout)
-		for i := range room[:n] {
-			if room[i].key == pollKey {
+		for _, packet := range room[:n] {
+			if packet.key == pollKey {
 				p.inFlight.Add(-1)
 			}
 		}
@@ -277,8 +277,7 @@ func (p *afdPort) release() {
 	}
 	for p.inFlight.Load() > 0 {
 		// A packet goes by way of the thread that made the request: the kernel
-		// interrupts that one for it. If one is missing, which nobody has seen,
-		// the memory is given up rather than given back.
+		// interrupts that one for it. Nobody has seen that one is missing.
 		if packets, err := p.receive(nil, 100*time.Millisecond); err != nil || len(packets) == 0 {
 			abandoned.Store(p, p.groups)
 			break
@@ -305,26 +304,19 @@ type portTimer struct {
 	packet windows.Handle // a wait completion packet, which ties the timer to the port
 }
 
-const (
-	highResolution = 0x2                     // CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, from Windows 10 1803 on
-	timerAccess    = windows.SYNCHRONIZE | 3 // and TIMER_QUERY_STATE, TIMER_MODIFY_STATE
-)
-
-// create makes the timer if the system has such.
-func (t *portTimer) create() {
+func newPortTimer() (t portTimer) {
 	if createWaitPacket.Find() != nil {
-		return
+		return t
 	}
-	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, highResolution, timerAccess)
-	if timer == 0 {
-		return
+	// 2 is CREATE_WAITABLE_TIMER_HIGH_RESOLUTION, from Windows 10 1803 on, and 3 is
+	// TIMER_QUERY_STATE and TIMER_MODIFY_STATE.
+	timer, _, _ := syscall.SyscallN(procCreateWaitableTimerEx.Addr(), 0, 0, 2, windows.SYNCHRONIZE|3)
+	if timer != 0 {
+		t.timer = windows.Handle(timer)
+		// If there is no memory for it, no wait will be tied to the timer.
+		syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
 	}
-	status, _, _ := syscall.SyscallN(createWaitPacket.Addr(), uintptr(unsafe.Pointer(&t.packet)), windows.GENERIC_ALL, 0)
-	if status != 0 {
-		windows.CloseHandle(windows.Handle(timer))
-		return
-	}
-	t.timer = windows.Handle(timer)
+	return t
 }
 
 // arm makes a packet come to the port after d, and reports whether it will.
@@ -333,13 +325,9 @@ func (t *portTimer) arm(port windows.Handle, d time.Duration) bool {
 		return false
 	}
 	due := -ceil(d, 100) // negative is from now on, in units of 100 ns
-	ok, _, _ := syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
-	if ok == 0 {
-		return false
-	}
-	var signaled bool
+	syscall.SyscallN(procSetWaitableTimer.Addr(), uintptr(t.timer), uintptr(unsafe.Pointer(&due)), 0, 0, 0, 0)
 	status, _, _ := syscall.SyscallN(associateWaitPacket.Addr(), uintptr(t.packet), uintptr(port), uintptr(t.timer),
-		timerKey, 0, 0, 0, uintptr(unsafe.Pointer(&signaled)))
+		timerKey, 0, 0, 0, 0)
 	// It fails where the packet of the last wait is still on its way.
 	return status == 0
 }
@@ -360,23 +348,18 @@ func (t *portTimer) close() {
 // provider may have put one of its own before it. It fails with WSAENOTSOCK for
 // what is no open socket, but on Wine 8, which takes any handle.
 func baseSocket(socket windows.Handle) (windows.Handle, error) {
-	for {
-		base, err := socketIoctl(socket, sioBaseHandle)
-		if err == nil {
-			return base, nil
-		}
-		// Some providers refuse that, in order to stay in the way, and yet
-		// tell the next one down for polling (wepoll, trio and mio met them).
-		next, nextErr := socketIoctl(socket, sioBspHandlePoll)
-		if nextErr != nil || next == socket {
-			// Wine 10 has an error of its own for each kind of handle.
-			if err := checkOpen(socket); err != nil {
-				return 0, err
-			}
-			return 0, os.NewSyscallError("WSAIoctl", err)
-		}
-		socket = next
+	base, err := socketIoctl(socket, sioBaseHandle)
+	if err == nil {
+		return base, nil
 	}
+	// Some providers refuse that, in order to stay in the way, and yet tell the
+	// next one down for polling (wepoll, trio and mio met them).
+	next, refused := socketIoctl(socket, sioBspHandlePoll)
+	if refused == nil && next != socket {
+		return baseSocket(next)
+	}
+	// Wine 10 has an error of its own for each kind of handle.
+	return 0, cmp.Or(checkOpen(socket), os.NewSyscallError("WSAIoctl", err))
 }
 
 const (
@@ -390,20 +373,4 @@ func socketIoctl(socket windows.Handle, code uint32) (handle windows.Handle, err
 	err = windows.WSAIoctl(socket, code, nil, 0,
 		(*byte)(unsafe.Pointer(&handle)), uint32(unsafe.Sizeof(handle)), &n, nil, 0)
 	return handle, err
-}
-
-// notTheSockets reports whether an error of ask has nothing to do with the
-// socket: the system could do it with more memory, or somebody has closed a
-// handle of the selector's own.
-func notTheSockets(err error) bool {
-	se, ok := err.(*os.SyscallError)
-	if !ok {
-		return false
-	}
-	switch se.Err {
-	case windows.ERROR_INVALID_HANDLE, windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_NO_SYSTEM_RESOURCES,
-		windows.ERROR_NOT_ENOUGH_QUOTA, windows.ERROR_WORKING_SET_QUOTA, windows.ERROR_COMMITMENT_LIMIT:
-		return true
-	}
-	return false
 }

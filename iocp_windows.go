@@ -5,6 +5,7 @@
 package selectors
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -26,7 +27,7 @@ type IOCPSelector struct {
 	core
 	port *afdPort
 
-	asks    []uint32          // polls to ask for, as the next look or wait begins
+	asks    []*afdPoll        // polls to ask for, as the next look or wait begins
 	looks   uint64            // counts the looks
 	looked  []overlappedEntry // the packets of a look
 	arrived []overlappedEntry // the packets of a wait
@@ -36,76 +37,25 @@ type IOCPSelector struct {
 // with an [*os.SyscallError] if the system can't poll sockets that way, or is out
 // of memory.
 func NewIOCPSelector() (*IOCPSelector, error) {
-	if err := startWinsock(); err != nil {
+	socket, err := newSocket()
+	if err != nil {
 		return nil, err
 	}
+	defer windows.Closesocket(socket)
 	port, err := newPort()
 	if err != nil {
 		return nil, err
 	}
 	s := &IOCPSelector{port: port}
-	if err := s.probe(); err != nil {
+	// Whether the system takes a poll is found out by one.
+	e := entry{events: EventWrite}
+	if err := s.add(int(socket), &e); err != nil {
 		port.release()
 		return nil, err
 	}
+	s.remove(int(socket), &e)
 	s.init(s, port)
 	return s, nil
-}
-
-// probe tries a poll, to find out whether the system takes it.
-func (s *IOCPSelector) probe() error {
-	socket, err := newSocket()
-	if err != nil {
-		return err
-	}
-	defer windows.Closesocket(socket)
-	e := entry{events: EventWrite}
-	if err = s.add(int(socket), &e); err == nil {
-		s.remove(int(socket), &e)
-	}
-	return err
-}
-
-// afdInterest returns what to ask the driver for. A peer's half-close is asked for
-// together with reading and EventHangup alone, since it lasts: without them it
-// would end every poll for writing. The other three are always of interest, and
-// AFD_POLL_CONNECT never: it lasts as long as the connection.
-func afdInterest(events EventMask) uint32 {
-	interest := uint32(afdAbort | afdLocalClose | afdConnectFail)
-	if events&EventRead != 0 {
-		interest |= afdReceive | afdAccept | afdDisconnect
-	}
-	if events&EventWrite != 0 {
-		interest |= afdSend
-	}
-	if events&EventPriority != 0 {
-		interest |= afdReceiveExpedited
-	}
-	if events&EventHangup != 0 {
-		interest |= afdDisconnect
-	}
-	return interest
-}
-
-// afdMask returns the mask for what the driver answers. A reset and a failed
-// connect count as whatever was asked for.
-func afdMask(answer uint32) (events EventMask) {
-	if answer&(afdAbort|afdConnectFail) != 0 {
-		return allEvents
-	}
-	if answer&(afdReceive|afdAccept|afdDisconnect) != 0 {
-		events |= EventRead
-	}
-	if answer&afdSend != 0 {
-		events |= EventWrite
-	}
-	if answer&afdReceiveExpedited != 0 {
-		events |= EventPriority
-	}
-	if answer&afdDisconnect != 0 {
-		events |= EventHangup
-	}
-	return events
 }
 
 func (s *IOCPSelector) add(fd int, e *entry) error {
@@ -113,18 +63,23 @@ func (s *IOCPSelector) add(fd int, e *entry) error {
 	if err != nil {
 		return err
 	}
-	i, err := s.allocate()
+	if s.port.full() && !s.inside {
+		// Who registers and unregisters without ever looking must not use up more
+		// and more. What the packets report, the next look finds again. A leader
+		// takes them itself, and would sleep through what is taken from it.
+		s.looked, _ = s.port.receive(s.looked, 0)
+		s.report(nil, s.looked, 0)
+	}
+	p, err := s.port.allocate()
 	if err != nil {
 		return err
 	}
-	p := s.port.poll(i)
-	p.fd, p.base, p.events, p.owned = fd, base, e.events, true
-	e.pos = i
-	if err := s.ask(i); err != nil {
-		p.owned = false
-		s.port.give(i)
+	p.base, p.events = base, e.events
+	if err := s.port.ask(p, s.looks); err != nil {
+		s.port.give(p)
 		return err
 	}
+	p.fd, e.pos = fd, p.index
 	return nil
 }
 
@@ -134,43 +89,22 @@ func (s *IOCPSelector) modify(fd int, _ EventMask, e *entry) error {
 	return s.add(fd, e)
 }
 
+// remove leaves what is pending to its packet, which comes in any case.
 func (s *IOCPSelector) remove(_ int, e *entry) {
 	p := s.port.poll(e.pos)
-	p.owned = false
+	p.fd = 0
 	if p.pending {
-		s.port.cancel(e.pos) // its packet gives it back
+		ntCancelIoFileEx(p.group.handle, &p.status)
 	} else {
-		s.port.give(e.pos)
+		s.port.give(p)
 	}
-}
-
-// allocate returns an unused poll.
-func (s *IOCPSelector) allocate() (uint32, error) {
-	i, ok := s.port.allocate()
-	if !ok {
-		// Who registers and unregisters without ever looking must not use up more
-		// and more. What the packets report, the next look finds again.
-		s.looked, _ = s.port.receive(s.looked, 0)
-		s.report(nil, s.looked, 0)
-		if s.signalled {
-			s.wake() // its packet may have been there
-		}
-		i, ok = s.port.allocate()
-	}
-	if !ok {
-		if err := s.port.createGroup(); err != nil {
-			return 0, err
-		}
-		i, _ = s.port.allocate()
-	}
-	return i, nil
 }
 
 // look asks for what was reported, and takes the packets. What an older request
 // tells may be over, so that is asked again.
 func (s *IOCPSelector) look(dst []Ready) (_ []Ready, err error) {
 	s.looks++
-	if err := s.askQueued(); err != nil {
+	if err := s.prepare(); err != nil {
 		return dst, err
 	}
 	for more := true; more; {
@@ -182,50 +116,27 @@ func (s *IOCPSelector) look(dst []Ready) (_ []Ready, err error) {
 	if s.inside {
 		// The leader would sleep through what comes next. An error comes again at
 		// the next look.
-		s.askQueued()
+		s.prepare()
 	}
 	return dst, nil
 }
 
-func (s *IOCPSelector) prepare() error { return s.askQueued() }
-
-// ask makes the request of a poll.
-func (s *IOCPSelector) ask(i uint32) error {
-	p := s.port.poll(i)
-	p.look = s.looks
-	return s.port.ask(i, afdInterest(p.events))
-}
-
-// askQueued asks for all that is queued. Where that can't be done, the rest stays
-// there.
-func (s *IOCPSelector) askQueued() error {
-	for ; len(s.asks) > 0; s.asks = s.asks[:len(s.asks)-1] {
-		i := s.asks[len(s.asks)-1]
-		p := s.port.poll(i)
-		if p == nil {
-			continue // it was given up meanwhile
-		}
-		if p.owned && !p.pending { // it may be another registration's by now
-			if err := s.ask(i); notTheSockets(err) {
+// prepare asks for all that is queued, or leaves it there if that can't be done.
+func (s *IOCPSelector) prepare() error {
+	for _, p := range s.asks {
+		if p.fd != 0 && !p.pending { // it may be unused, or another registration's by now
+			// What was closed while registered is asked for no more.
+			if err := s.port.ask(p, s.looks); err != nil && !errors.Is(err, windows.WSAENOTSOCK) {
 				return err
 			}
-			// All other errors are of sockets that were closed while
-			// registered: they are asked for no more.
 		}
 		p.queued = false
 	}
+	clear(s.asks)
+	s.asks = s.asks[:0]
 	return nil
 }
 
-// queue has a poll asked for again as the next look or wait begins.
-func (s *IOCPSelector) queue(i uint32) {
-	if p := s.port.poll(i); !p.queued {
-		p.queued = true
-		s.asks = append(s.asks, i)
-	}
-}
-
-// It never says that the time is over: the system counts from its last tick.
 func (s *IOCPSelector) wait(timeout time.Duration) (over bool, err error) {
 	armed := timeout > 0 && s.port.timer.arm(s.port.handle, timeout)
 	s.arrived, err = s.port.receive(s.arrived, timeout)
@@ -243,25 +154,23 @@ func (s *IOCPSelector) take(dst []Ready) ([]Ready, error) {
 // report appends to dst what the packets tell, without answers to requests from
 // before the given look. It asks those again, and says whether it has.
 func (s *IOCPSelector) report(dst []Ready, packets []overlappedEntry, look uint64) (_ []Ready, asked bool) {
-	for k := range packets {
-		if packets[k].key != pollKey {
+	for _, packet := range packets {
+		if packet.key != pollKey {
 			continue
 		}
-		i := uint32(packets[k].context - 1)
-		p := s.port.poll(i)
+		p := s.port.poll(uint32(packet.context - 1))
 		p.pending = false
 		var mask EventMask
 		switch {
-		case !p.owned:
-			s.port.give(i)
+		case p.fd == 0:
+			s.port.give(p)
 			continue
 		case p.look < look:
-			if err := s.ask(i); err == nil {
+			if s.port.ask(p, look) == nil {
 				asked = true
-			} else if notTheSockets(err) {
-				s.queue(i)
+				continue
 			}
-			continue
+			// The next look meets the error again.
 		case p.status.Status == windows.STATUS_CANCELLED, p.info.numberOfHandles == 0:
 			// The thread that asked has ended (seen under Wine), or it is nothing.
 		case p.status.Status>>30 == 3:
@@ -270,12 +179,19 @@ func (s *IOCPSelector) report(dst []Ready, packets []overlappedEntry, look uint6
 		case p.info.events&afdLocalClose != 0:
 			continue
 		default:
-			mask = afdMask(p.info.events) & p.events
+			for _, of := range afdEvents {
+				if p.info.events&of.bits != 0 {
+					mask |= p.events & of.event
+				}
+			}
 		}
 		if mask != 0 {
 			dst = append(dst, Ready{s.table.find(p.fd).key, mask})
 		}
-		s.queue(i)
+		if !p.queued {
+			p.queued = true
+			s.asks = append(s.asks, p)
+		}
 	}
 	return dst, asked
 }

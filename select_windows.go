@@ -27,13 +27,12 @@ type SelectSelector struct {
 	core
 	waker selfConnected
 
-	// sockets is what is watched: the waker, then what is registered, without
-	// what was found closed. An entry's pos is its index here, 0 if it has
-	// none.
+	// sockets is what is watched: the waker, then what is registered, without what
+	// was found closed. An entry's pos is its index here, 0 if it has none.
 	sockets []selectSocket
 
 	looking, waiting selectCall
-	hits             []*entry // empty but in collect
+	failed           bool // the waiting one
 }
 
 type selectSocket struct {
@@ -46,9 +45,6 @@ type selectSocket struct {
 // NewSelectSelector returns a selector that waits by winsock's select. It fails
 // with an [*os.SyscallError] if the system is out of memory.
 func NewSelectSelector() (*SelectSelector, error) {
-	if err := startWinsock(); err != nil {
-		return nil, err
-	}
 	waker, err := newSelfConnected()
 	if err != nil {
 		return nil, err
@@ -69,8 +65,8 @@ func newSelfConnected() (selfConnected, error) {
 	if err != nil {
 		return selfConnected{}, err
 	}
-	// Else another process of the user's could share the port.
-	err = os.NewSyscallError("setsockopt", windows.SetsockoptInt(socket, windows.SOL_SOCKET, soExclusiveAddrUse, 1))
+	// SO_EXCLUSIVEADDRUSE: else another process of the user's could share the port.
+	err = os.NewSyscallError("setsockopt", windows.SetsockoptInt(socket, windows.SOL_SOCKET, ^windows.SO_REUSEADDR, 1))
 	if err == nil {
 		err = os.NewSyscallError("bind", windows.Bind(socket, &windows.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	}
@@ -82,26 +78,13 @@ func newSelfConnected() (selfConnected, error) {
 	if err == nil {
 		err = os.NewSyscallError("connect", windows.Connect(socket, itself))
 	}
-	if err == nil {
-		err = setNonblock(socket)
-	}
 	if err != nil {
 		windows.Closesocket(socket)
 	}
 	return selfConnected{socket}, err
 }
 
-// receive takes a datagram, and reports whether there was one.
-func (w selfConnected) receive() bool {
-	var n, flags uint32
-	err := windows.WSARecv(w.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, &n, &flags, nil, nil)
-	return err == nil || err == windows.WSAEMSGSIZE
-}
-
 func (w selfConnected) release() { windows.Closesocket(w.socket) }
-
-// soExclusiveAddrUse is SO_EXCLUSIVEADDRUSE of winsock2.h.
-const soExclusiveAddrUse = ^windows.SO_REUSEADDR
 
 // isConnected reports whether a socket has a peer. It leaves the socket's
 // error (SO_ERROR) to the caller, who can't get it twice.
@@ -137,24 +120,20 @@ func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
 
 // remove puts the last socket into the place of the one that goes.
 func (s *SelectSelector) remove(_ int, e *entry) {
-	i := int(e.pos)
-	if i == 0 {
+	if e.pos == 0 {
 		return
 	}
-	last := len(s.sockets) - 1
-	if i < last {
-		s.sockets[i] = s.sockets[last]
-		s.table.find(int(s.sockets[i].fd)).pos = e.pos
-	}
-	s.sockets = s.sockets[:last]
+	n := len(s.sockets) - 1
+	last := s.sockets[n]
+	s.sockets[e.pos] = last
+	s.table.find(int(last.fd)).pos = e.pos
+	s.sockets = s.sockets[:n]
 	e.pos = 0
 }
 
 // An fdSet is winsock's fd_set: how many there are, and the sockets. The count
 // is 32 bits wide and, on 64 bit, padded to the width of a socket.
 type fdSet []windows.Handle
-
-func (f *fdSet) clear() { *f = append((*f)[:0], 0) }
 
 func (f *fdSet) add(socket windows.Handle) { *f = append(*f, socket); (*f)[0]++ }
 
@@ -165,17 +144,15 @@ func (f fdSet) members() []windows.Handle { return f[1:][:uint32(f[0])] }
 type selectCall struct {
 	read, write, except fdSet
 	since               uint64 // the core's changes when they were filled
-	failed              bool   // it found a closed socket
 }
 
 // fill puts what is watched into the lists.
 func (s *SelectSelector) fill(c *selectCall) {
 	c.since = s.changes
-	c.read.clear()
-	c.write.clear()
-	c.except.clear()
-	for i := range s.sockets {
-		socket := &s.sockets[i]
+	c.read = append(c.read[:0], 0)
+	c.write = append(c.write[:0], 0)
+	c.except = append(c.except[:0], 0)
+	for _, socket := range s.sockets {
 		if socket.events&EventRead != 0 {
 			c.read.add(socket.fd)
 		}
@@ -191,18 +168,18 @@ func (s *SelectSelector) fill(c *selectCall) {
 // look tries again without the sockets that were closed while registered. One may
 // be open again by then, as another socket, so that none is found: ten times in a
 // row that is no chance, but the waker that somebody has closed.
-func (s *SelectSelector) look(dst []Ready) ([]Ready, error) {
+func (s *SelectSelector) look(dst []Ready) (_ []Ready, err error) {
 	for range 10 {
 		s.fill(&s.looking)
-		if err := s.looking.call(0); err != nil {
-			return dst, err
-		}
-		if !s.looking.failed {
+		err = s.looking.call(0)
+		if err == nil {
 			return s.collect(dst, &s.looking), nil
+		} else if !errors.Is(err, windows.WSAENOTSOCK) {
+			break
 		}
 		s.dropClosed()
 	}
-	return dst, os.NewSyscallError("select", windows.WSAENOTSOCK)
+	return dst, err
 }
 
 func (s *SelectSelector) prepare() error {
@@ -210,36 +187,28 @@ func (s *SelectSelector) prepare() error {
 	return nil
 }
 
-// It never says that the time is over: the system counts from its last tick.
 func (s *SelectSelector) wait(timeout time.Duration) (over bool, err error) {
-	return false, s.waiting.call(timeout)
+	s.failed = s.waiting.call(timeout) != nil
+	return false, nil
 }
 
 func (s *SelectSelector) take(dst []Ready) ([]Ready, error) {
-	if s.waiting.failed {
-		return s.look(dst)
+	if s.failed {
+		return s.look(dst) // it finds the closed socket, or fails as well
 	}
 	return s.collect(dst, &s.waiting), nil
 }
 
 // collect appends to dst what a call has found.
 func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
-	hits := s.hits[:0]
 	hit := func(socket windows.Handle, events EventMask) {
-		e := s.table.find(int(socket))
-		if e == nil || e.gen > c.since || e.pos == 0 {
-			return
+		if e := s.table.find(int(socket)); e != nil && e.gen <= c.since {
+			s.sockets[e.pos].found |= events
 		}
-		if s.sockets[e.pos].found == 0 {
-			hits = append(hits, e)
-		}
-		s.sockets[e.pos].found |= events
 	}
 	for _, socket := range c.read.members() {
 		if socket == s.waker.socket {
-			for s.waker.receive() {
-			}
-			continue
+			tryRead(int(socket), make([]byte, 1), false)
 		}
 		hit(socket, EventRead)
 	}
@@ -253,23 +222,24 @@ func (s *SelectSelector) collect(dst []Ready, c *selectCall) []Ready {
 		}
 		hit(socket, events)
 	}
-	for _, e := range hits {
-		socket := &s.sockets[e.pos]
-		mask := socket.found & e.events
+	for i := 1; i < len(s.sockets); i++ {
+		socket := &s.sockets[i]
+		if socket.found == 0 {
+			continue
+		}
+		mask := socket.found & socket.events
 		socket.found = 0
 		switch {
 		case c == &s.waiting && checkOpen(socket.fd) != nil:
 			// Wine reports as readable what was closed during the wait. The next
 			// look finds it.
 		case mask != 0:
-			dst = append(dst, Ready{e.key, mask})
+			dst = append(dst, Ready{s.table.find(int(socket.fd)).key, mask})
 		default:
 			// It was unconnected when it came, and has urgent data by now.
 			socket.except = false
 		}
 	}
-	clear(hits)
-	s.hits = hits
 	return dst
 }
 
@@ -284,7 +254,7 @@ func (s *SelectSelector) dropClosed() {
 }
 
 func (s *SelectSelector) wake() error {
-	// Not a send by package syscall: that has none without an address.
+	// It doesn't block: the first datagram fits, and the first tryRead sets the mode.
 	err := windows.WSASend(s.waker.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
 	return os.NewSyscallError("WSASend", err)
 }
@@ -298,20 +268,16 @@ var procSelect = windows.NewLazySystemDLL("ws2_32.dll").NewProc("select")
 // A timeval is struct timeval: its longs have 32 bits on 64 bit, too.
 type timeval struct{ sec, usec int32 }
 
-// call is select. A negative timeout never ends. It finds nothing if a socket is
-// closed.
+// call is select. A negative timeout never ends.
 func (c *selectCall) call(timeout time.Duration) error {
-	var limit *timeval
-	if timeout == 0 {
-		limit = new(timeval)
-	} else if timeout > 0 {
-		us := ceil(timeout, time.Microsecond)
-		limit = &timeval{int32(us / 1e6), int32(us % 1e6)}
+	us := ceil(timeout, time.Microsecond)
+	limit := &timeval{int32(us / 1e6), int32(us % 1e6)}
+	if timeout < 0 {
+		limit = nil
 	}
 	n, _, err := syscall.SyscallN(procSelect.Addr(), 0, uintptr(unsafe.Pointer(&c.read[0])), uintptr(unsafe.Pointer(&c.write[0])),
 		uintptr(unsafe.Pointer(&c.except[0])), uintptr(unsafe.Pointer(limit)))
-	c.failed = int32(n) < 0 && err == windows.WSAENOTSOCK
-	if int32(n) < 0 && !c.failed {
+	if int32(n) < 0 {
 		return os.NewSyscallError("select", err)
 	}
 	return nil

@@ -25,7 +25,7 @@ const (
 	hasSelectors  = true
 	errWouldBlock = windows.WSAEWOULDBLOCK
 
-	endsEarly = false // a wait never says that its time is over
+	endsEarly = false // a wait never says that its time is over: it counts from the last tick
 )
 
 // slotShift makes a slot in the table of a socket handle: handles are multiples
@@ -58,6 +58,9 @@ var startWinsock = sync.OnceValue(func() error {
 
 // newSocket returns a datagram socket.
 func newSocket() (windows.Handle, error) {
+	if err := startWinsock(); err != nil {
+		return windows.InvalidHandle, err
+	}
 	socket, err := windows.WSASocket(windows.AF_INET, windows.SOCK_DGRAM, 0, nil, 0,
 		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
 	return socket, os.NewSyscallError("WSASocket", err)
@@ -155,11 +158,9 @@ func ntCancelIoFileEx(file windows.Handle, request *windows.IO_STATUS_BLOCK) {
 // getQueuedCompletionStatusEx returns the number of packets, 0 when the timeout
 // is over. A negative timeout never ends.
 func getQueuedCompletionStatusEx(port windows.Handle, packets []overlappedEntry, timeout time.Duration) (int, error) {
-	ms := uintptr(windows.INFINITE)
-	if timeout == 0 {
-		ms = 0
-	} else if timeout > 0 {
-		ms = uintptr(ceil(timeout, time.Millisecond))
+	ms := uintptr(ceil(timeout, time.Millisecond))
+	if timeout < 0 {
+		ms = windows.INFINITE
 	}
 	var n uint32
 	ok, _, err := syscall.SyscallN(procGetQueuedCompletionStatusEx.Addr(), uintptr(port), uintptr(unsafe.Pointer(&packets[0])),
