@@ -51,7 +51,7 @@ func NewSelectSelector() (*SelectSelector, error) {
 	}
 	s := &SelectSelector{waker: waker}
 	s.sockets = []selectSocket{{fd: waker.socket, events: EventRead}}
-	s.copies = true
+	s.copies, s.tellsHangup = true, func() bool { return false }
 	s.init(s, waker)
 	return s, nil
 }
@@ -94,9 +94,6 @@ func isConnected(socket windows.Handle) bool {
 }
 
 func (s *SelectSelector) add(fd int, e *entry) error {
-	if e.events&EventHangup != 0 {
-		return errHangup
-	}
 	socket := windows.Handle(fd)
 	if err := checkOpen(socket); err != nil {
 		return err
@@ -111,9 +108,6 @@ func (s *SelectSelector) add(fd int, e *entry) error {
 }
 
 func (s *SelectSelector) modify(fd int, _ EventMask, e *entry) error {
-	if e.events&EventHangup != 0 {
-		return errHangup
-	}
 	s.remove(fd, e)
 	return s.add(fd, e)
 }
