@@ -175,6 +175,25 @@ func TestHandlesOfTheDriverAreNoSockets(t *testing.T) {
 	now(t, s, Ready{key, EventWrite})
 }
 
+// A registration for which there is no room takes no packets away from a leader, which
+// would sleep through what they tell.
+func TestARegistrationTakesNoPacketsAwayFromTheLeader(t *testing.T) {
+	s := newIOCP(t)
+	register(t, s, writable(t), EventWrite, nil)
+	s.mu.Lock()
+	s.inside = true // the leader is on its way into the kernel
+	s.mu.Unlock()
+	for _, c := range writables(t, 2*groupSize) {
+		register(t, s, c, EventRead, nil)
+	}
+	s.mu.Lock()
+	s.inside = false
+	s.mu.Unlock()
+	if packets, err := s.port.receive(nil, settle); len(packets) == 0 || err != nil {
+		t.Fatalf("%d packets, %v", len(packets), err)
+	}
+}
+
 // A registration for which there is no room takes the packets that are there.
 func TestARegistrationTakesNoWakeupAwayFromTheLeader(t *testing.T) {
 	s := newIOCP(t)

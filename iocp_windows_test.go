@@ -365,6 +365,7 @@ func TestAClosedSocketHarmsNobodyAndKeepsItsKey(t *testing.T) {
 		idle(t, s)
 
 		c := startSelect(s, Forever)
+		time.Sleep(settle) // until it is inside the call: select says readable then
 		windows.Closesocket(idleOne)
 		stillBlocked(t, c)
 		send(t, b)
