@@ -179,10 +179,9 @@ func try(call string, fileobj any, p []byte, do func(fd int, p []byte, isFile bo
 		a.do, a.p = do, p
 		_, a.isFile = fileobj.(*os.File)
 		a.n, a.err, a.bad = 0, nil, errNoDescriptor
-		if err := raw.Control(a.run); err != nil {
+		err = raw.Control(a.run)
+		if bad = a.bad; err != nil {
 			bad = unavailable(raw, err)
-		} else {
-			bad = a.bad
 		}
 		fd, n, err = a.fd, a.n, a.err
 		a.do, a.p, a.err = nil, nil, nil
