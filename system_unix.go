@@ -27,7 +27,8 @@ import (
 //   - pollRDHUP: poll's bit for a peer that sends nothing more, 0 if there is none.
 //     asksRDHUP: not every version has it. socketsRDHUP: of what is no socket the bit makes
 //     POLLNVAL. pollStops: poll stops at a descriptor that it can't poll, and looks at no
-//     other. pollRefuses: there are files that it can't wait for. pollPacketsEnd: what poll shows at the end of a SEQPACKET socket.
+//     other. pollRefuses: there are files that it can't wait for. pollPacketsEnd: what poll
+//     shows at the end of a SEQPACKET socket.
 //   - fcntlDup: duplicates a descriptor, closed on exec. oPath: marks one that only names a
 //     file, where the system doesn't refuse to wait for it by itself.
 //   - sockCloexec, pipeBuf, msgDontwait, termiosGet: SOCK_CLOEXEC, PIPE_BUF, MSG_DONTWAIT, and
