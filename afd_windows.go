@@ -236,12 +236,12 @@ func (p *afdPort) ask(poll *afdPoll, look uint64) error {
 		status = ntDeviceIoControlFile(poll.group.handle, uintptr(poll.index)+1, &poll.status,
 			ioctlAfdPoll, unsafe.Pointer(&poll.info), afdPollInfoSize)
 	}
-	switch status {
-	case 0, windows.STATUS_PENDING:
+	switch {
+	case status == 0, status == windows.STATUS_PENDING:
 		poll.pending = true
 		p.inFlight.Add(1)
 		return nil
-	case windows.STATUS_INVALID_HANDLE, windows.STATUS_OBJECT_TYPE_MISMATCH:
+	case status.Errno() == windows.ERROR_INVALID_HANDLE:
 		// Unless somebody has closed the driver's handle.
 		return cmp.Or(poll.group.configure(), os.NewSyscallError("NtDeviceIoControlFile", windows.WSAENOTSOCK))
 	}

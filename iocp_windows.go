@@ -63,12 +63,11 @@ func (s *IOCPSelector) add(fd int, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if s.port.full() && !s.inside {
-		// Who registers and unregisters without ever looking must not use up more
-		// and more. What the packets report, the next look finds again. A leader
-		// takes them itself, and would sleep through what is taken from it.
-		s.looked, _ = s.port.receive(s.looked, 0)
-		s.report(nil, s.looked, 0)
+	if s.port.full() {
+		// Who registers and unregisters without ever waiting must not use up more
+		// and more. What this look finds, the next one finds again.
+		s.look(nil)
+		s.settle(nil)
 	}
 	p, err := s.port.allocate()
 	if err != nil {

@@ -448,6 +448,41 @@ func TestModifyTakesTheSocketThatTheNumberNamesByNow(t *testing.T) {
 	})
 }
 
+func TestAClosedSocketWhoseNumberNamesAFileHarmsNobody(t *testing.T) {
+	file := func(name string) func() (windows.Handle, error) {
+		return func() (windows.Handle, error) {
+			return windows.CreateFile(windows.StringToUTF16Ptr(name), windows.GENERIC_READ, windows.FILE_SHARE_READ, nil, windows.OPEN_EXISTING, 0, 0)
+		}
+	}
+	kinds := map[string]func() (windows.Handle, error){
+		"a file":   file(os.Args[0]),
+		"NUL":      file("NUL"),
+		"an event": func() (windows.Handle, error) { return windows.CreateEvent(nil, 1, 0, nil) },
+	}
+	for name, open := range kinds {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, s Selector) {
+				other := register(t, s, writable(t), EventWrite, nil)
+				var h windows.Handle
+				eventually("the number of a closed socket", func() (ok bool) {
+					h, _ = connected(t)
+					register(t, s, h, EventRead, nil)
+					now(t, s, Ready{other, EventWrite})
+					windows.Closesocket(h)
+					if ok = reopen(t, h, open); !ok {
+						unregister(t, s, h)
+					}
+					return ok
+				})
+				defer windows.CloseHandle(h)
+				now(t, s, Ready{other, EventWrite})
+				unregister(t, s, h)
+				now(t, s, Ready{other, EventWrite})
+			})
+		})
+	}
+}
+
 func TestDuplicatesAreRegisteredEachByItself(t *testing.T) {
 	each(t, func(t *testing.T, s Selector) {
 		h, peer := connected(t)

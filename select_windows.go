@@ -39,7 +39,7 @@ type selectSocket struct {
 	fd     windows.Handle
 	events EventMask
 	except bool      // it is in the list of exceptions
-	found  EventMask // in a call's answer, 0 but in collect
+	found  EventMask // in a call's answer; of a registered one 0 but in collect
 }
 
 // NewSelectSelector returns a selector that waits by winsock's select. It fails
@@ -159,17 +159,15 @@ func (s *SelectSelector) fill(c *selectCall) {
 	}
 }
 
-// look tries again without the sockets that were closed while registered. One may
-// be open again by then, as another socket, so that none is found: ten times in a
-// row that is no chance, but the waker that somebody has closed.
+// look tries again without the sockets that were closed while registered: the error
+// depends on what their numbers name by now. One may be open again by then, as another
+// socket, so that none is found: ten times in a row that is no chance, but the waker that
+// somebody has closed, or the system's error.
 func (s *SelectSelector) look(dst []Ready) (_ []Ready, err error) {
 	for range 10 {
 		s.fill(&s.looking)
-		err = s.looking.call(0)
-		if err == nil {
+		if err = s.looking.call(0); err == nil {
 			return s.collect(dst, &s.looking), nil
-		} else if !errors.Is(err, windows.WSAENOTSOCK) {
-			break
 		}
 		s.dropClosed()
 	}
@@ -248,7 +246,7 @@ func (s *SelectSelector) dropClosed() {
 }
 
 func (s *SelectSelector) wake() error {
-	// It doesn't block: the first datagram fits, and the first tryRead sets the mode.
+	// It doesn't block: the first datagrams fit, and the first tryRead sets the mode.
 	err := windows.WSASend(s.waker.socket, &windows.WSABuf{Len: 1, Buf: new(byte)}, 1, new(uint32), 0, nil, nil)
 	return os.NewSyscallError("WSASend", err)
 }
