@@ -466,8 +466,8 @@ func TestAClosedSocketWhoseNumberNamesAFileHarmsNobody(t *testing.T) {
 				var h windows.Handle
 				eventually("the number of a closed socket", func() (ok bool) {
 					h, _ = connected(t)
-					register(t, s, h, EventRead, nil)
-					now(t, s, Ready{other, EventWrite})
+					key := register(t, s, h, EventRead|EventWrite, nil)
+					now(t, s, Ready{other, EventWrite}, Ready{key, EventWrite})
 					windows.Closesocket(h)
 					if ok = reopen(t, h, open); !ok {
 						unregister(t, s, h)
