@@ -542,7 +542,12 @@ func asElsewhere(t *testing.T, test func(t *testing.T)) {
 
 func TestTryAsOtherUnixesDoIt(t *testing.T) {
 	asElsewhere(t, func(t *testing.T) {
-		t.Run("pipes", TestTryOfAPipe)
+		t.Run("pipes", func(t *testing.T) {
+			if runtime.GOOS == "dragonfly" {
+				t.Skip("its poll and select don't tell of a FIFO's end; extpread takes their place")
+			}
+			TestTryOfAPipe(t)
+		})
 		t.Run("files", TestTryOfFilesAndDirectories)
 		t.Run("sockets", TestASocketsModeDoesntMatter)
 		t.Run("datagrams", TestTryOfDatagrams)
