@@ -544,7 +544,7 @@ func TestTryAsOtherUnixesDoIt(t *testing.T) {
 	asElsewhere(t, func(t *testing.T) {
 		t.Run("pipes", func(t *testing.T) {
 			if runtime.GOOS == "dragonfly" {
-				t.Skip("its poll and select don't tell of a FIFO's end; extpread takes their place")
+				t.Skip("its poll and select don't tell of every pipe's end; extpread takes their place")
 			}
 			TestTryOfAPipe(t)
 		})
