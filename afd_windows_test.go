@@ -216,6 +216,25 @@ func TestARegistrationTakesNoWakeupAwayFromTheLeader(t *testing.T) {
 	}
 }
 
+// Nor must who registers and unregisters wait for the leader to take what is cancelled.
+func TestRegisteringBesideALeaderUsesNoMoreAndMore(t *testing.T) {
+	s := newIOCP(t)
+	s.mu.Lock()
+	s.inside = true // the leader is on its way into the kernel
+	s.mu.Unlock()
+	c := writable(t)
+	for range 20 * groupSize {
+		register(t, s, c, EventRead, nil)
+		unregister(t, s, c)
+	}
+	s.mu.Lock()
+	s.inside = false
+	s.mu.Unlock()
+	if n := len(s.port.groups); n > 3 {
+		t.Errorf("%d handles for one registration", n)
+	}
+}
+
 func TestHandlesThatNobodyNeedsAreClosed(t *testing.T) {
 	s := newIOCP(t)
 	var conns []*net.TCPConn
