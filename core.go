@@ -213,7 +213,7 @@ func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey
 		return nil, errKey
 	case s.table.find(fd) != nil:
 		return nil, ErrRegistered
-	case s.refuses(events):
+	case s.refusesHangup(events):
 		return nil, errHangup
 	}
 	e := &s.fresh
@@ -260,7 +260,7 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, 
 	if err != nil {
 		return nil, err
 	}
-	if s.refuses(events) {
+	if s.refusesHangup(events) {
 		return nil, errHangup
 	}
 	if events != e.events || events&EventOnce != 0 {
@@ -284,7 +284,8 @@ func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, 
 	return e.key, nil
 }
 
-func (s *core) refuses(events EventMask) bool {
+// refusesHangup reports whether EventHangup is asked for, and can't be told from data.
+func (s *core) refusesHangup(events EventMask) bool {
 	return events&EventHangup != 0 && s.tellsHangup != nil && !s.tellsHangup()
 }
 
