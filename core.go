@@ -199,7 +199,7 @@ func (s *core) leave(call string, fileobj any, fd int, ferr error, err *error) {
 }
 
 // Register starts to watch a file object; see [Selector.Register].
-func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey, err error) {
+func (s *core) Register(fileobj any, events EventMask, data any) (key *SelectorKey, err error) {
 	fd, named, ferr := s.enter(fileobj)
 	defer s.leave("Register", fileobj, fd, ferr, &err)
 	switch {
@@ -221,7 +221,7 @@ func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey
 	if err := s.backend.add(fd, e); err != nil {
 		return nil, err
 	}
-	key := &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
+	key = &SelectorKey{FileObj: fileobj, FD: fd, Events: events, Data: data}
 	e.key = key
 	if named {
 		e.obj = s.table.name(fileobj, fd)
@@ -232,14 +232,14 @@ func (s *core) Register(fileobj any, events EventMask, data any) (_ *SelectorKey
 }
 
 // Unregister ends the watch of a file object; see [Selector.Unregister].
-func (s *core) Unregister(fileobj any) (_ *SelectorKey, err error) {
+func (s *core) Unregister(fileobj any) (key *SelectorKey, err error) {
 	fd, _, ferr := s.enter(fileobj)
 	defer s.leave("Unregister", fileobj, fd, ferr, &err)
 	e, err := s.lookup(fileobj, fd, ferr)
 	if err != nil {
 		return nil, err
 	}
-	key := e.key
+	key = e.key
 	s.change()
 	if !e.rests() || s.oneShot {
 		s.backend.remove(fd, e)
@@ -250,7 +250,7 @@ func (s *core) Unregister(fileobj any) (_ *SelectorKey, err error) {
 
 // Modify changes what a file object is watched for, and its data; see
 // [Selector.Modify].
-func (s *core) Modify(fileobj any, events EventMask, data any) (_ *SelectorKey, err error) {
+func (s *core) Modify(fileobj any, events EventMask, data any) (key *SelectorKey, err error) {
 	fd, _, ferr := s.enter(fileobj)
 	defer s.leave("Modify", fileobj, fd, ferr, &err)
 	if s.open && !events.valid() {
@@ -290,7 +290,7 @@ func (s *core) refusesHangup(events EventMask) bool {
 }
 
 // GetKey returns the key of a registered file object; see [Selector.GetKey].
-func (s *core) GetKey(fileobj any) (_ *SelectorKey, err error) {
+func (s *core) GetKey(fileobj any) (key *SelectorKey, err error) {
 	fd, _, ferr := s.enter(fileobj)
 	defer s.leave("GetKey", fileobj, fd, ferr, &err)
 	e, err := s.lookup(fileobj, fd, ferr)
