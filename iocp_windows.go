@@ -65,9 +65,14 @@ func (s *IOCPSelector) add(fd int, e *entry) error {
 	}
 	if s.port.full() {
 		// Who registers and unregisters without ever waiting must not use up more
-		// and more. What this look finds, the next one finds again.
-		s.look(nil)
-		s.settle(nil)
+		// and more. What the packets report, the next look finds again. It isn't a look
+		// itself: that asks for all that is ready, each time.
+		s.looked, _ = s.port.receive(s.looked, 0)
+		s.report(nil, s.looked, 0)
+		if s.inside {
+			s.prepare() // the leader would sleep through what was taken from it
+			s.settle(nil)
+		}
 	}
 	p, err := s.port.allocate()
 	if err != nil {
